@@ -1,0 +1,174 @@
+"""Who may import whom. The table is the architecture; the rest of this file reads the imports."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+OURS = ("bot", "cogs", "hypersd_core", "sandbox")
+
+# The longest prefix of a file's dotted name decides. Allowed are the parts named here, and a part
+# may always import itself.
+ALLOWED = {
+    "bot": ("cogs", "hypersd_core", "sandbox"),
+    "cogs": (
+        "hypersd_core.errors",
+        "hypersd_core.flags",
+        "hypersd_core.recipes",
+        "hypersd_core.request",
+        "hypersd_core.sampling",
+        "hypersd_core.service",
+    ),
+    "sandbox": (),
+    "hypersd_core": ("hypersd_core",),
+    "hypersd_core.errors": (),
+    "hypersd_core.prompt": ("hypersd_core.errors",),
+    "hypersd_core.flags": ("hypersd_core.errors",),
+    "hypersd_core.sampling": (),
+    "hypersd_core.request": ("hypersd_core.errors", "hypersd_core.sampling"),
+    "hypersd_core.recipes": (
+        "hypersd_core.errors",
+        "hypersd_core.flags",
+        "hypersd_core.prompt",
+        "hypersd_core.request",
+        "hypersd_core.sampling",
+    ),
+    "hypersd_core.infotext": ("hypersd_core.request", "hypersd_core.sampling"),
+    "hypersd_core.encode": ("hypersd_core.infotext", "hypersd_core.request"),
+    "hypersd_core.settings": ("hypersd_core.errors",),
+    "hypersd_core.store": (
+        "hypersd_core.errors",
+        "hypersd_core.migrations",
+        "hypersd_core.request",
+    ),
+    "hypersd_core.migrations": (),
+    "hypersd_core.jobs": ("hypersd_core.errors", "hypersd_core.request"),
+    "hypersd_core.service": (
+        "hypersd_core.errors",
+        "hypersd_core.jobs",
+        "hypersd_core.request",
+        "hypersd_core.store",
+    ),
+    "hypersd_core.samplers": ("hypersd_core.sampling",),
+    "hypersd_core.engine": (
+        "hypersd_core.errors",
+        "hypersd_core.prompt",
+        "hypersd_core.request",
+        "hypersd_core.samplers",
+        "hypersd_core.sampling",
+    ),
+    "hypersd_core.pretrain": ("hypersd_core.samplers",),
+    "hypersd_core.evals": (
+        "hypersd_core.engine",
+        "hypersd_core.pretrain",
+        "hypersd_core.recipes",
+        "hypersd_core.request",
+        "hypersd_core.settings",
+    ),
+}
+# Libraries that only some parts may know. The same rule: longest prefix decides.
+ONLY_IN = {
+    "discord": ("bot", "cogs"),
+    "torch": (
+        "hypersd_core.engine",
+        "hypersd_core.evals",
+        "hypersd_core.pretrain",
+        "hypersd_core.samplers",
+    ),
+    "diffusers": ("hypersd_core.engine", "hypersd_core.pretrain"),
+    "transformers": ("hypersd_core.engine", "hypersd_core.pretrain"),
+    "aiosqlite": ("hypersd_core.store",),
+    "sqlite3": ("hypersd_core.store",),
+    "asyncio": (
+        "bot",
+        "cogs",
+        "hypersd_core.jobs",
+        "hypersd_core.service",
+        "hypersd_core.store",
+        "sandbox",
+    ),
+    "threading": ("hypersd_core.jobs", "hypersd_core.service"),
+}
+# The command line starts the engine, and only when it must: the import stands inside a function.
+ENTRY_POINTS = {"hypersd_core.__main__"}
+
+
+def _modules() -> dict[str, ast.Module]:
+    files = [ROOT / "bot.py", *(p for top in OURS[1:] for p in (ROOT / top).rglob("*.py"))]
+    return {
+        ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): ast.parse(
+            file.read_text("utf-8")
+        )
+        for file in files
+    }
+
+
+def _imports(tree: ast.Module) -> set[str]:
+    """Full dotted names; ``from a.b import c`` counts as ``a.b.c``, which may be a module."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def _is_in(name: str, part: str) -> bool:
+    return name == part or name.startswith(f"{part}.")
+
+
+MODULES = _modules()
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_imports_of_our_own_parts_point_down_the_table(module: str) -> None:
+    part = max((p for p in ALLOWED if _is_in(module, p)), key=len)
+    allowed = (part, *ALLOWED[part])
+    ours = {name for name in _imports(MODULES[module]) if name.split(".")[0] in OURS}
+    wrong = {name for name in ours if not any(_is_in(name, a) for a in allowed)}
+    assert not wrong, f"{module} ({part}) must not import {', '.join(sorted(wrong))}"
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_libraries_stay_in_their_parts(module: str) -> None:
+    for name in _imports(MODULES[module]):
+        parts = ONLY_IN.get(name.split(".")[0])
+        assert parts is None or any(_is_in(module, part) for part in parts), (
+            f"{module} must not import {name}; only {', '.join(parts or ())} may"
+        )
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_training_is_imported_by_nothing_that_serves(module: str) -> None:
+    training = {"hypersd_core.pretrain", "hypersd_core.evals", "hypersd_core.distill"}
+    if any(_is_in(module, part) for part in training):
+        return
+    wrong = {n for n in _imports(MODULES[module]) if any(_is_in(n, part) for part in training)}
+    assert not wrong, f"{module} must not import {', '.join(sorted(wrong))}"
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_engine_is_imported_by_entry_points_alone(module: str) -> None:
+    may = ENTRY_POINTS | {"bot"}
+    if module in may or any(
+        _is_in(module, part) for part in ("hypersd_core.engine", "hypersd_core.evals")
+    ):
+        return
+    assert not any(_is_in(n, "hypersd_core.engine") for n in _imports(MODULES[module]))
+
+
+def test_every_row_of_the_table_is_a_part_that_exists_or_may_come() -> None:
+    future = {"hypersd_core.evals"}
+    existing = {part for part in ALLOWED if any(_is_in(module, part) for module in MODULES)}
+    assert set(ALLOWED) - existing <= future
+
+
+def test_the_core_is_usable_without_discord() -> None:
+    standard = set(sys.stdlib_module_names)
+    for module, tree in MODULES.items():
+        if _is_in(module, "sandbox"):
+            foreign = {n.split(".")[0] for n in _imports(tree)} - standard - {"sandbox"}
+            assert foreign <= {"aiohttp", "PIL"}, f"{module} imports {foreign}"
