@@ -1,0 +1,189 @@
+"""Inline flags: ``a fox in snow --ar 3:2 --steps 2 --no hat`` to a prompt and its options.
+
+A flag is a word that starts with two dashes and a letter. Phones turn these into typographic
+dashes, so two of any kind count too, and a single one if a known name follows it directly; a dash
+between words or spaces is prose. This is syntax only: ranges are checked by the request.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Literal
+
+from hypersd_core.errors import InvalidFlag
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptFlags:
+    """What a person asks for besides the prompt, in flags or options; None where nothing is said."""
+
+    steps: int | None = None
+    guidance: float | None = None
+    sampler: str | None = None
+    size: str | None = None
+    """``WxH`` in pixels, or the ratio ``W:H``; a slash command may hold other words, too."""
+    seed: int | None = None
+    count: int | None = None
+    eta: float | None = None
+    negative: str | None = None
+    private: bool | None = None
+
+
+def _whole_number(text: str) -> int:
+    return int(_match(r"[+-]?[0-9]+", text).group())
+
+
+def _number(text: str) -> float:
+    return float(_match(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)", text).group())
+
+
+def _size(text: str) -> str:
+    width, height = _match(r"([1-9][0-9]*)[xX\u00d7*]([1-9][0-9]*)", text).groups()
+    return f"{width}x{height}"
+
+
+def _ratio(text: str) -> str:
+    width, height = _match(r"([1-9][0-9]*)[:/]([1-9][0-9]*)", text).groups()
+    return f"{width}:{height}"
+
+
+def _name(text: str) -> str:
+    return _match(r".+", text).group()
+
+
+def _text(text: str) -> str:
+    return text
+
+
+def _present(_: str) -> bool:
+    return True
+
+
+def _match(pattern: str, text: str) -> re.Match[str]:
+    match = re.fullmatch(pattern, text)
+    if match is None:
+        raise ValueError(text)
+    return match
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Flag:
+    """One row of the table: a field of ``PromptFlags`` and how it is written.
+
+    ``takes``: one word, the text up to the next flag, or no value. ``parse`` raises ``ValueError``.
+    """
+
+    field: str
+    names: tuple[str, ...]
+    takes: Literal["word", "text", "nothing"] = "word"
+    parse: Callable[[str], object]
+    allowed: str
+
+
+_FLAGS = (
+    _Flag(field="steps", names=("steps",), parse=_whole_number, allowed="a whole number"),
+    _Flag(field="guidance", names=("guidance", "cfg"), parse=_number, allowed="a number"),
+    _Flag(field="sampler", names=("sampler",), parse=_name, allowed="the name of a sampler"),
+    _Flag(field="size", names=("size",), parse=_size, allowed="a size such as 768x1152"),
+    _Flag(field="size", names=("ar", "aspect"), parse=_ratio, allowed="a ratio such as 3:2"),
+    _Flag(field="seed", names=("seed",), parse=_whole_number, allowed="a whole number"),
+    _Flag(field="count", names=("count", "n"), parse=_whole_number, allowed="a whole number"),
+    _Flag(field="eta", names=("eta",), parse=_number, allowed="a number"),
+    _Flag(
+        field="negative",
+        names=("no", "negative"),
+        takes="text",
+        parse=_text,
+        allowed="the things to leave out",
+    ),
+    _Flag(field="private", names=("private",), takes="nothing", parse=_present, allowed="no value"),
+)
+_BY_NAME = {name: flag for flag in _FLAGS for name in flag.names}
+
+_TYPOGRAPHIC = "\u2013\u2014\u2015\u2212"  # en dash, em dash, horizontal bar, minus sign
+_FLAG_WORD = re.compile(
+    rf"""
+    (?<!\S)
+    (?: [-{_TYPOGRAPHIC}]{{2,}} (?=[^\W\d_])
+      | [{_TYPOGRAPHIC}] (?= (?:{"|".join(_BY_NAME)}) [,;]? (?: [\s=] | \Z ) )
+    )
+    (?P<name> [^\s=]+? ) [,;]? (?= [\s=] | \Z )
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_ASSIGN = re.compile(r"\s*=\s*|\s+|\Z")
+_QUOTED = re.compile(
+    r"""
+    (?: ["\u201c\u201d] (?P<double> [^"\u201c\u201d]* ) ["\u201c\u201d]
+      | ['\u2018\u2019] (?P<single> [^'\u2018\u2019]* ) ['\u2018\u2019]
+    )
+    (?= [\s,;] | \Z )
+    """,
+    re.VERBOSE,
+)
+_WORD = re.compile(r"\S*")
+
+
+def split_flags(text: str) -> tuple[str, PromptFlags]:
+    """Take the flags out of ``text``, wherever they are; the rest of it is the prompt.
+
+    A value is one word or quoted; ``--no`` takes all text up to the next flag, or what is quoted.
+    Raises ``InvalidFlag`` for a flag that is unknown, given twice, or has a value it cannot have.
+    """
+    prompt: list[str] = []
+    values: dict[str, Any] = {}
+    end = 0
+    while found := _FLAG_WORD.search(text, end):
+        prompt.append(text[end : found.start()])
+        flag = _known_flag(found)
+        if flag.field in values:
+            raise _invalid(found, f"is given twice ({_spelt(flag)})")
+        value, end = _read_value(flag, found)
+        try:
+            values[flag.field] = flag.parse(value)
+        except ValueError as error:
+            raise _invalid(found, f'needs {flag.allowed}, not "{value}"') from error
+    prompt.append(text[end:])
+    return " ".join(filter(None, map(str.strip, prompt))), PromptFlags(**values)
+
+
+def _known_flag(found: re.Match[str]) -> _Flag:
+    name = found["name"].casefold()
+    if name in _BY_NAME:
+        return _BY_NAME[name]
+    close = get_close_matches(name, _BY_NAME, n=1)
+    hint = f"did you mean --{close[0]}?" if close else "known are " + _spelt(*_FLAGS)
+    raise _invalid(found, f"is unknown: {hint}")
+
+
+def _read_value(flag: _Flag, found: re.Match[str]) -> tuple[str, int]:
+    """Return the text of the value and where it ends in the prompt."""
+    text = found.string
+    if flag.takes == "nothing":
+        if text[found.end() : found.end() + 1] == "=":
+            raise _invalid(found, f"takes {flag.allowed}")
+        return "", found.end()
+    start = _ASSIGN.match(text, found.end())
+    assert start is not None, "a flag word ends before a space, an equals sign or the end"
+    if quoted := _QUOTED.match(text, start.end()):
+        return quoted["double"] or quoted["single"] or "", quoted.end()
+    following = _FLAG_WORD.search(text, found.end())
+    limit = following.start() if following else len(text)
+    if flag.takes == "word":
+        word = _WORD.match(text, start.end(), limit)
+        assert word is not None, "the pattern matches nothing, too"
+        limit = word.end()
+    value = text[start.end() : limit].strip().rstrip(",;")
+    if not value:
+        raise _invalid(found, f"needs a value: {flag.allowed}")
+    return value, limit
+
+
+def _invalid(found: re.Match[str], problem: str) -> InvalidFlag:
+    flag, position = found.group(), found.start()
+    return InvalidFlag(f"{flag} (character {position + 1}) {problem}", flag=flag, position=position)
+
+
+def _spelt(*flags: _Flag) -> str:
+    return ", ".join(f"--{name}" for flag in flags for name in flag.names)
