@@ -1,1 +1,1 @@
-"""Everything of the bot that would still exist without Discord: requests, queue, engine, samplers, training."""
+"""Everything that would still exist without Discord: requests, queue, engine, training."""

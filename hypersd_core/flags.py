@@ -16,7 +16,7 @@ from hypersd_core.errors import InvalidFlag
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptFlags:
-    """What a person asks for besides the prompt, in flags or options; None where nothing is said."""
+    """What a person asks for besides the prompt, in flags or options; None where unsaid."""
 
     steps: int | None = None
     guidance: float | None = None

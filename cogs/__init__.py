@@ -1,0 +1,1 @@
+"""Discord in, Discord out: commands, buttons, cards. No torch, no SQL, no threads."""

@@ -1,0 +1,132 @@
+"""How queued jobs, results, failures and refusals look: components V2 cards.
+
+Buttons come in from ``cogs.results``' callers, so that looks and behaviour stay apart.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import discord
+from discord import ui
+
+from hypersd_core.request import GenerationRequest, Job, Picture
+from hypersd_core.sampling import SAMPLING_METHODS
+
+Button = ui.DynamicItem[ui.Button[ui.LayoutView]]
+
+_ACCENT = discord.Colour(0x7C5CFC)
+_MUTED = discord.Colour(0x6B7280)
+_RED = discord.Colour(0xD9534F)
+_MAX_PROMPT_SHOWN = 300
+_MAX_ALT_TEXT = 1_024  # Discord's limit for an attachment's description
+
+
+def queued(job: Job, buttons: Sequence[Button], *, ahead: int, eta_s: float) -> ui.LayoutView:
+    """The acknowledgement: what was understood, the place in the queue, and the likely wait."""
+    place = "Drawing now" if ahead == 0 else f"{ahead} ahead in the queue"
+    return _card(
+        _MUTED,
+        ui.TextDisplay(_prompt_line(job.request)),
+        ui.TextDisplay(f"-# {place} · about {_seconds(eta_s)} · job {job.id}"),
+        _row(buttons),
+    )
+
+
+def result(
+    job: Job, files: Sequence[discord.File], buttons: Sequence[Button], *, mention: bool
+) -> ui.LayoutView:
+    """The finished pictures with prompt, settings, seeds and buttons."""
+    gallery: ui.MediaGallery[ui.LayoutView] = ui.MediaGallery()
+    for file in files:
+        gallery.add_item(media=file, description=file.description)
+    author = f"<@{job.origin.user_id}> · " if mention else ""
+    return _card(
+        _ACCENT,
+        ui.TextDisplay(author + _prompt_line(job.request)),
+        gallery,
+        ui.TextDisplay(f"-# {settings_line(job.request)}\n-# {_seeds_line(job)}"),
+        _row(buttons),
+    )
+
+
+def failed(job: Job, buttons: Sequence[Button], *, mention: bool) -> ui.LayoutView:
+    """Why there is no picture, in our own sentence."""
+    author = f"<@{job.origin.user_id}> · " if mention else ""
+    return _card(
+        _RED,
+        ui.TextDisplay(author + _prompt_line(job.request)),
+        ui.TextDisplay(discord.utils.escape_markdown(job.failure)),
+        ui.TextDisplay(f"-# job {job.id}"),
+        _row(buttons),
+    )
+
+
+def cancelled(job: Job) -> ui.LayoutView:
+    """What remains of a job that somebody stopped."""
+    return _card(
+        _MUTED,
+        ui.TextDisplay(_prompt_line(job.request)),
+        ui.TextDisplay(f"-# Cancelled · job {job.id}"),
+    )
+
+
+def refusal(sentence: str, typed: str = "") -> ui.LayoutView:
+    """A private no. What was typed is given back, so that nothing has to be typed again."""
+    items: list[ui.Item[ui.LayoutView]] = [ui.TextDisplay(discord.utils.escape_markdown(sentence))]
+    if typed:
+        items.append(ui.TextDisplay(f"```\n{typed[:3_000].replace('```', chr(0x2CB) * 3)}\n```"))
+    return _card(_RED, *items)
+
+
+def note(text: str) -> ui.LayoutView:
+    """A short private answer."""
+    return _card(_MUTED, ui.TextDisplay(text))
+
+
+def alt_text(request: GenerationRequest, picture: Picture) -> str:
+    """What a screen reader says for one picture."""
+    return f"{request.prompt} (seed {picture.seed})"[:_MAX_ALT_TEXT]
+
+
+def settings_line(request: GenerationRequest) -> str:
+    """Sampler, steps, guidance, size, model: ``DPM++ SDE Karras · 4 steps · CFG 2 · 1024×1024``."""
+    steps = "1 step" if request.steps == 1 else f"{request.steps} steps"
+    size = f"{request.width}\N{MULTIPLICATION SIGN}{request.height}"
+    shown = f" shown \N{MULTIPLICATION SIGN}{request.enlarge}" if request.enlarge > 1 else ""
+    parts = [
+        SAMPLING_METHODS[request.sampler].full_label,
+        steps,
+        f"CFG {request.guidance:g}",
+        size + shown,
+        request.model,
+    ]
+    if request.negative and request.guidance <= 1:
+        parts.append("the negative prompt has no effect at CFG 1 or less")
+    return " · ".join(parts)
+
+
+def _card(colour: discord.Colour, *items: ui.Item[ui.LayoutView]) -> ui.LayoutView:
+    view = ui.LayoutView(timeout=None)
+    view.add_item(ui.Container(*items, accent_colour=colour))
+    return view
+
+
+def _row(buttons: Sequence[Button]) -> ui.ActionRow[Any]:
+    row: ui.ActionRow[Any] = ui.ActionRow(*buttons)
+    return row
+
+
+def _prompt_line(request: GenerationRequest) -> str:
+    prompt = request.prompt
+    if len(prompt) > _MAX_PROMPT_SHOWN:
+        prompt = prompt[: _MAX_PROMPT_SHOWN - 1] + "…"
+    return f"**{discord.utils.escape_markdown(prompt)}**"
+
+
+def _seeds_line(job: Job) -> str:
+    seeds = ", ".join(str(picture.seed) for picture in job.pictures)
+    return f"seed{'s' if len(job.pictures) > 1 else ''} {seeds} · job {job.id}"
+
+
+def _seconds(seconds: float) -> str:
+    return f"{max(1, round(seconds))} s" if seconds < 100 else f"{round(seconds / 60)} min"

@@ -1,0 +1,1 @@
+"""Weights to pixels; the only place that imports diffusers for inference."""

@@ -1,0 +1,5 @@
+"""Makes the embedded base model from openly licensed drawings; never imported by the bot.
+
+``python -m hypersd_core.pretrain`` goes from nothing to ``data/models/<name>``: pictures with exact
+captions (``drawings``, ``captions``), tokenizer, autoencoder, text encoders and UNet, export.
+"""

@@ -1,0 +1,50 @@
+"""The operator's settings: environment, then ``.env``; typed, read once, passed down."""
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from hypersd_core.errors import SettingsError
+
+_ROOT = Path(__file__).resolve().parents[1]
+
+
+class Settings(BaseSettings):
+    """Each is read from ``HYPERSD_<NAME>``, the token from ``DISCORD_TOKEN`` as everywhere."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="HYPERSD_", env_file=".env", extra="ignore", frozen=True
+    )
+
+    discord_token: SecretStr | None = Field(default=None, validation_alias="DISCORD_TOKEN")
+    local_dir: Path = Field(_ROOT / "data" / "local", description="database and pictures")
+    models_dir: Path = Field(_ROOT / "data" / "models", description="one folder per model")
+    model: str = Field("portrait-64", description="the folder in models_dir to draw with")
+    sandbox_port: int = Field(8765, ge=0, le=65535, description="where the sandbox page listens")
+    sandbox_url: str | None = Field(None, description="a sandbox that runs already, to be used")
+    max_waiting_per_user: int = Field(5, ge=1)
+    max_waiting_per_guild: int = Field(50, ge=1)
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+
+    @classmethod
+    def read(cls) -> Self:
+        """Read them all; a wrong one raises SettingsError that names it."""
+        try:
+            return cls()
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = "_".join(str(part) for part in first["loc"]).upper()
+            name = name if name == "DISCORD_TOKEN" else f"HYPERSD_{name}"
+            raise SettingsError(f"The setting {name} is wrong: {first['msg']}.") from None
+
+    @property
+    def model_folder(self) -> Path:
+        """The folder of the model to draw with."""
+        return self.models_dir / self.model
+
+    @property
+    def recipes_file(self) -> Path:
+        """The recipes of model families, which ship with the code."""
+        return _ROOT / "data" / "recipes.toml"
