@@ -1,0 +1,64 @@
+"""The files of finished pictures: ``<folder>/<job id>/<index>.<suffix>``. Blocking, no asyncio."""
+
+import dataclasses
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hypersd_core.request import EncodedPicture, GenerationRequest, Job, Picture
+
+Encode = Callable[[NDArray[np.uint8], GenerationRequest, int], EncodedPicture]
+"""``encode(pixels, request, index)``; called in any thread but the GPU's and the event loop's."""
+
+
+class PictureFiles:
+    """Writes, finds and deletes the pictures of jobs below one folder."""
+
+    def __init__(self, folder: Path, encode: Encode) -> None:
+        self._folder = folder
+        self._encode = encode
+
+    def write(self, job: Job, drawn: Sequence[NDArray[np.uint8]]) -> tuple[Picture, ...]:
+        """Encode and write every picture; their paths are relative. Raises OSError."""
+        (self._folder / str(job.id)).mkdir(parents=True, exist_ok=True)
+        return tuple(self._write_one(job, index, pixels) for index, pixels in enumerate(drawn))
+
+    def delete(self, job_id: int) -> None:
+        """Remove what there is of the job's files."""
+        shutil.rmtree(self._folder / str(job_id), ignore_errors=True)
+
+    def located(self, job: Job) -> Job:
+        """``job`` with the paths of its pictures made absolute."""
+        pictures = (
+            dataclasses.replace(picture, path=self._folder / picture.path)
+            for picture in job.pictures
+        )
+        return dataclasses.replace(job, pictures=tuple(pictures))
+
+    def _write_one(self, job: Job, index: int, pixels: NDArray[np.uint8]) -> Picture:
+        encoded = self._encode(pixels, job.request, index)
+        path = Path(str(job.id), f"{index}.{encoded.suffix}")
+        _write_whole(self._folder / path, encoded.data)
+        return Picture(
+            index=index,
+            seed=job.request.seeds[index],
+            path=path,
+            width=encoded.width,
+            height=encoded.height,
+            bytes=len(encoded.data),
+            infotext=encoded.infotext,
+        )
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    """All of it or nothing: a crash leaves no half picture under the final name."""
+    part = path.with_name(path.name + ".part")
+    with part.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)

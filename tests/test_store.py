@@ -1,0 +1,327 @@
+"""The store on real files: what survives, what is refused, what a bad file says."""
+
+import asyncio
+import itertools
+import sqlite3
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hypersd_core.errors import JobNotFound, StoreError
+from hypersd_core.migrations import MIGRATIONS
+from hypersd_core.request import Job, JobState, Picture
+from hypersd_core.store import FILE_NAME, Store, Usage, Waiting
+from tests.jobs.sample_jobs import ALICE, BOB, GUILD, OTHER_GUILD, a_request, an_origin
+
+ROOT = Path(__file__).resolve().parents[1]
+MESSAGE = {"channel_id": 2**62 + 3, "message_id": 2**62 + 5}
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    async with Store.open(tmp_path) as opened:
+        yield opened
+
+
+def a_picture(index: int = 0) -> Picture:
+    return Picture(
+        index=index,
+        seed=2**32 - 1,
+        path=Path("1", f"{index}.png"),
+        width=64,
+        height=128,
+        bytes=2_000,
+        infotext="a fox\nSteps: 4, ☃",
+    )
+
+
+async def a_job_in(store: Store, state: JobState) -> Job:
+    """A job that went to ``state`` on the ordinary way."""
+    job = await store.add_job(a_request(), an_origin())
+    if state in (JobState.RUNNING, JobState.MADE, JobState.DELIVERED):
+        assert await store.start(job.id)
+    if state in (JobState.MADE, JobState.DELIVERED):
+        assert await store.finish(job.id, 1, [a_picture()], 310)
+    if state is JobState.DELIVERED:
+        assert await store.deliver(job.id, **MESSAGE)
+    if state is JobState.FAILED:
+        assert await store.fail(job.id, "The device could not finish this picture.")
+    if state is JobState.CANCELLED:
+        assert await store.cancel(job.id)
+    return await store.job(job.id)
+
+
+def rows(folder: Path, sql: str) -> list[dict[str, Any]]:
+    """What another program sees in the file."""
+    with closing(sqlite3.connect(folder / FILE_NAME)) as db:
+        db.row_factory = sqlite3.Row
+        return [dict(row) for row in db.execute(sql)]
+
+
+async def test_rows_survive_reopening(tmp_path: Path) -> None:
+    request = a_request(prompt='"quoted" ☃ 狐', seed=2**32 - 1, guidance=2.5, count=2)
+    origin = an_origin(guild_id=None, private=True, locale="de")
+    async with Store.open(tmp_path) as store:
+        parent = await store.add_job(a_request(), an_origin())
+        added = await store.add_job(request, origin, parent.id)
+        await store.start(added.id)
+        await store.finish(added.id, 1, [a_picture(1), a_picture(0)], 310)
+    async with Store.open(tmp_path) as store:
+        job = await store.job(added.id)
+    assert (job.request, job.origin, job.parent_id) == (request, origin, parent.id)
+    assert (job.state, job.attempt, job.gpu_ms) == (JobState.MADE, 1, 310)
+    assert job.created_at == added.created_at
+    assert job.pictures == (a_picture(0), a_picture(1))
+
+
+async def test_an_unknown_job_is_not_found(store: Store) -> None:
+    with pytest.raises(JobNotFound, match="There is no job 42"):
+        await store.job(42)
+
+
+ACTIONS: dict[str, Callable[[Store, int], Awaitable[object]]] = {
+    "start": lambda store, job_id: store.start(job_id),
+    "put back": lambda store, job_id: store.put_back(job_id),
+    "finish": lambda store, job_id: store.finish(job_id, 1, [], 1),
+    "deliver": lambda store, job_id: store.deliver(job_id, 1, 1),
+    "fail": lambda store, job_id: store.fail(job_id, "It failed."),
+    "cancel": lambda store, job_id: store.cancel(job_id),
+}
+LEGAL = {
+    ("queued", "start"): "running",
+    ("queued", "fail"): "failed",
+    ("queued", "cancel"): "cancelled",
+    ("running", "put back"): "queued",
+    ("running", "finish"): "made",
+    ("running", "fail"): "failed",
+    ("running", "cancel"): "cancelled",
+    ("made", "deliver"): "delivered",
+    ("made", "fail"): "failed",
+}
+
+
+@pytest.mark.parametrize(("state", "action"), list(itertools.product(JobState, ACTIONS)))
+async def test_exactly_the_legal_transitions_happen(
+    store: Store, state: JobState, action: str
+) -> None:
+    before = await a_job_in(store, state)
+    moved = await ACTIONS[action](store, before.id)
+    after = await store.job(before.id)
+    assert bool(moved) == ((state, action) in LEGAL)
+    if moved:
+        assert after.state == LEGAL[state, action]
+    else:
+        assert after == before
+
+
+async def test_start_counts_attempts_and_put_back_takes_one_off(store: Store) -> None:
+    job = await store.add_job(a_request(), an_origin())
+    started = await store.start(job.id)
+    assert started is not None
+    assert (job.attempt, started.attempt) == (0, 1)
+    await store.put_back(job.id)
+    again = await store.start(job.id)
+    assert again is not None
+    assert again.attempt == 1
+
+
+async def test_a_result_of_an_earlier_attempt_is_refused(store: Store) -> None:
+    job = await a_job_in(store, JobState.RUNNING)
+    await store.recover()
+    assert await store.start(job.id)
+    assert not await store.finish(job.id, 1, [a_picture()], 1)
+    assert await store.finish(job.id, 2, [a_picture()], 1)
+    assert not await store.finish(job.id, 2, [a_picture()], 1)
+
+
+async def test_of_two_deliveries_at_once_one_wins(store: Store, tmp_path: Path) -> None:
+    job = await a_job_in(store, JobState.MADE)
+    results = await asyncio.gather(*(store.deliver(job.id, 1, n) for n in range(8)))
+    assert sum(results) == 1
+    assert rows(tmp_path, "SELECT message_id FROM jobs") == [{"message_id": results.index(True)}]
+
+
+async def test_a_state_changes_with_all_its_rows_or_not_at_all(store: Store) -> None:
+    job = await a_job_in(store, JobState.RUNNING)
+    with pytest.raises(StoreError) as caught:
+        await store.finish(job.id, 1, [a_picture(), a_picture()], 1)  # the same index twice
+    assert isinstance(caught.value.__cause__, sqlite3.IntegrityError)
+    assert await store.job(job.id) == job
+
+
+async def test_a_cancelled_task_leaves_no_half_transaction(store: Store, tmp_path: Path) -> None:
+    for turns in range(12):
+        task = asyncio.create_task(store.fail((await a_job_in(store, JobState.MADE)).id, "No."))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        assert await store.add_job(a_request(), an_origin())
+    differing = """SELECT jobs.id FROM jobs LEFT JOIN usage ON usage.job_id = jobs.id
+                   WHERE (state = 'failed') != (outcome IS NOT NULL)"""
+    assert rows(tmp_path, differing) == []
+
+
+@pytest.mark.parametrize("outcome", ["delivered", "failed", "cancelled"])
+async def test_each_ended_job_leaves_one_row_of_usage(
+    store: Store, tmp_path: Path, outcome: str
+) -> None:
+    await a_job_in(store, JobState(outcome))
+    made = outcome == "delivered"
+    (row,) = rows(tmp_path, "SELECT * FROM usage")
+    assert row.pop("at").endswith("+00:00")
+    assert 0 <= row.pop("waited_ms") < 60_000
+    assert row == {
+        "job_id": 1,
+        "guild_id": GUILD,
+        "user_id": ALICE,
+        "outcome": outcome,
+        "pictures": int(made),
+        "steps": 4,
+        "width": 64,
+        "height": 128,
+        "sampler": "tcd",
+        "model": "small",
+        "gpu_ms": 310 if made else 0,
+    }
+
+
+async def test_waited_ms_is_the_time_before_the_start(store: Store, tmp_path: Path) -> None:
+    job = await a_job_in(store, JobState.MADE)
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as db, db:
+        db.execute(
+            """UPDATE jobs SET created_at = '2030-01-01T00:00:00.000000+00:00',
+                               started_at = '2030-01-01T00:00:01.234000+00:00'"""
+        )
+    await store.deliver(job.id, **MESSAGE)
+    assert rows(tmp_path, "SELECT waited_ms FROM usage") == [{"waited_ms": 1234}]
+
+
+async def test_usage_adds_up_by_outcome(store: Store) -> None:
+    for state in (JobState.DELIVERED, JobState.DELIVERED, JobState.FAILED, JobState.MADE):
+        await a_job_in(store, state)
+    assert await store.usage_of(BOB) == ()
+    assert await store.usage_of(ALICE) == (
+        Usage(outcome=JobState.DELIVERED, jobs=2, pictures=2, gpu_ms=620),
+        Usage(outcome=JobState.FAILED, jobs=1, pictures=0, gpu_ms=0),
+    )
+
+
+async def test_only_queued_jobs_count_as_waiting(store: Store) -> None:
+    await a_job_in(store, JobState.RUNNING)
+    for user_id, guild_id in ((ALICE, GUILD), (ALICE, OTHER_GUILD), (BOB, GUILD), (BOB, None)):
+        await store.add_job(a_request(), an_origin(user_id=user_id, guild_id=guild_id))
+    assert await store.waiting_count(ALICE, GUILD) == Waiting(user=2, guild=2)
+    assert await store.waiting_count(BOB, None) == Waiting(user=2, guild=0)
+
+
+async def test_recover_gives_a_lost_job_a_second_chance_and_no_third(store: Store) -> None:
+    lost = await a_job_in(store, JobState.RUNNING)
+    waiting = await a_job_in(store, JobState.QUEUED)
+    made = await a_job_in(store, JobState.MADE)
+    first = await store.recover()
+    assert [job.id for job in first.queued] == [lost.id, waiting.id]
+    assert first.made == (made,)
+    assert first.failed == ()
+    await store.start(lost.id)
+    second = await store.recover()
+    assert [job.id for job in second.queued] == [waiting.id]
+    (failed,) = second.failed
+    assert (failed.id, failed.state, failed.attempt) == (lost.id, JobState.FAILED, 2)
+    assert failed.failure.startswith("The bot stopped")
+    assert (await store.recover()).failed == ()
+    assert [usage.jobs for usage in await store.usage_of(ALICE)] == [1]
+
+
+async def test_all_tables_are_strict_and_times_sort_as_text(store: Store, tmp_path: Path) -> None:
+    await a_job_in(store, JobState.DELIVERED)
+    tables = rows(tmp_path, "PRAGMA table_list")
+    assert {t["name"] for t in tables if t["strict"]} == {"jobs", "pictures", "usage"}
+    assert rows(tmp_path, "PRAGMA journal_mode") == [{"journal_mode": "wal"}]
+    (times,) = rows(tmp_path, "SELECT created_at, started_at, made_at, delivered_at FROM jobs")
+    assert {len(at) for at in times.values()} == {len("2030-01-01T00:00:00.000000+00:00")}
+    assert list(times.values()) == sorted(times.values())
+
+
+async def test_a_failing_migration_leaves_the_version_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = "CREATE TABLE second (id INTEGER) STRICT; INSERT INTO nowhere VALUES (1);"
+    monkeypatch.setattr("hypersd_core.store.MIGRATIONS", (*MIGRATIONS, bad))
+    with pytest.raises(StoreError, match="nowhere"):
+        async with Store.open(tmp_path):
+            pass
+    assert rows(tmp_path, "PRAGMA user_version") == [{"user_version": len(MIGRATIONS)}]
+    assert rows(tmp_path, "SELECT name FROM sqlite_schema WHERE name = 'second'") == []
+    good = "CREATE TABLE second (id INTEGER) STRICT;"
+    monkeypatch.setattr("hypersd_core.store.MIGRATIONS", (*MIGRATIONS, good))
+    async with Store.open(tmp_path) as store:
+        assert await store.add_job(a_request(), an_origin())
+    assert rows(tmp_path, "PRAGMA user_version") == [{"user_version": len(MIGRATIONS) + 1}]
+
+
+async def test_a_database_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as db:
+        db.execute("PRAGMA user_version = 999")
+    with pytest.raises(StoreError, match=rf"{FILE_NAME} was written by a newer version .* 999"):
+        async with Store.open(tmp_path):
+            pass
+
+
+def _file_for_a_folder(folder: Path) -> None:
+    folder.write_text("in the way")
+
+
+def _folder_for_the_database(folder: Path) -> None:
+    (folder / FILE_NAME).mkdir(parents=True)
+
+
+def _text_for_the_database(folder: Path) -> None:
+    folder.mkdir()
+    (folder / FILE_NAME).write_text("not a database " * 100)
+
+
+@pytest.mark.parametrize(
+    "spoil", [_file_for_a_folder, _folder_for_the_database, _text_for_the_database]
+)
+async def test_a_folder_that_cannot_be_used_is_named_with_what_to_do(
+    tmp_path: Path, spoil: Callable[[Path], None]
+) -> None:
+    folder = tmp_path / "data"
+    spoil(folder)
+    with pytest.raises(StoreError, match=r"cannot be used .*: .*(name another|move it away)") as e:
+        async with Store.open(folder):
+            pass
+    assert str(folder) in str(e.value)
+    assert str(e.value).count("\n") == 0
+
+
+OPEN_AND = """
+import asyncio, sys
+from pathlib import Path
+from hypersd_core.store import Store
+
+async def main():
+    async with Store.open(Path(sys.argv[1])) as store:
+        {inside}
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("inside", "status"),
+    [("pass", 0), ("raise RuntimeError", 1), ("asyncio.current_task().cancel()", 1)],
+)
+def test_the_process_ends_after_the_store_was_open(
+    tmp_path: Path, inside: str, status: int
+) -> None:
+    script = OPEN_AND.format(inside=inside)
+    command = [sys.executable, "-c", script, str(tmp_path / "new" / "data")]
+    ended = subprocess.run(command, cwd=ROOT, timeout=20, capture_output=True, check=False)
+    assert ended.returncode == status, ended.stderr.decode()
