@@ -28,10 +28,8 @@ from cogs.delivery import Delivery
 from cogs.imagine import Imagine
 from cogs.queue import Queue
 from hypersd_core.encode import encode_picture
-from hypersd_core.engine.engine import Engine
-from hypersd_core.engine.loader import best_device, load_model
 from hypersd_core.errors import HyperSDError, SettingsError
-from hypersd_core.jobs.gpu_thread import GpuThread
+from hypersd_core.jobs.gpu_thread import Engine, GpuThread
 from hypersd_core.recipes import Recipe, load_recipe
 from hypersd_core.sampling import model_calls
 from hypersd_core.service import Caps, Service
@@ -124,7 +122,7 @@ async def _serve(settings: Settings, *, use_sandbox: bool) -> None:
     async with contextlib.AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store.open(settings.local_dir))
         there = await _choose_discord(settings, stack, use_sandbox=use_sandbox)
-        worker = GpuThread(lambda: Engine(load_model(settings.model_folder, best_device())))
+        worker = GpuThread(lambda: _build_engine(settings))
         worker.start()
         stack.push_async_callback(worker.close)
         print(f"Loading {recipe.title} …", flush=True)
@@ -138,6 +136,13 @@ async def _serve(settings: Settings, *, use_sandbox: bool) -> None:
         announcing = asyncio.create_task(_announce(bot, there))
         stack.callback(announcing.cancel)
         await _connect(bot, there)
+
+
+def _build_engine(settings: Settings) -> Engine:
+    """Import and load on the GPU thread: torch takes seconds, wrong settings are told before."""
+    from hypersd_core.engine import engine, loader  # noqa: PLC0415
+
+    return engine.Engine(loader.load_model(settings.model_folder, loader.best_device()))
 
 
 def _service(settings: Settings, store: Store, worker: GpuThread) -> Service:

@@ -109,10 +109,12 @@ class Imagine(commands.Cog, name=results.REQUESTS_COG):
         """Stop the job for its owner or for who may manage messages; say so if it is too late."""
         async with refusing(interaction):
             await interaction.response.defer()
+            job = await self._service.job(job_id)
+            is_here = job.origin.guild_id == interaction.guild_id
             stopped = await self._service.cancel(
                 job_id,
                 user_id=interaction.user.id,
-                may_moderate=interaction.permissions.manage_messages,
+                may_moderate=is_here and interaction.permissions.manage_messages,
             )
             if not stopped:
                 await answer(interaction, views.note("Too late: this job is finished already."))

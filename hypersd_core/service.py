@@ -231,10 +231,11 @@ class Service:
             job = await self._store.start(waiting.id)
             if job is not None:  # else it was cancelled just now
                 await self._draw_started(job, self._running)
-        except (Cancelled, asyncio.CancelledError) as error:
+        except asyncio.CancelledError:
             await self._put_back(waiting.id)
-            if isinstance(error, asyncio.CancelledError):
-                raise
+            raise
+        except Cancelled:  # by its user, or by close
+            await self._put_back(waiting.id)
         except Exception as error:  # noqa: BLE001 - one job must not end the others
             await self._fail(waiting.id, error)
         finally:

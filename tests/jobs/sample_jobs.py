@@ -1,6 +1,7 @@
 """Requests, origins and an engine for the tests of everything around the GPU model."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -62,6 +63,7 @@ class GradientEngine:
         self.gates: dict[str, Gate] = {}
         self.errors: dict[str, BaseException] = {}
         self.drawn: list[str] = []
+        self.steps: Counter[str] = Counter()
         self.threads: set[str] = {threading.current_thread().name}
 
     def generate(
@@ -76,6 +78,7 @@ class GradientEngine:
         for step in range(request.steps):
             if should_stop():
                 raise Cancelled("The job was cancelled.")
+            self.steps[request.prompt] += 1
             on_step(step + 1, request.steps)
             if request.prompt in self.errors:
                 raise self.errors[request.prompt]

@@ -61,6 +61,15 @@ def test_coming_back_with_one_dear_job_at_a_time_gains_nothing() -> None:
     assert drained(queue)[:11] == ["b"] * 10 + ["A"]
 
 
+def test_a_newcomer_has_no_claim_on_the_past() -> None:
+    queue = filled(*(("a", 1, 1, 1.0) for _ in range(100)))
+    for _ in range(50):
+        queue.take()
+    for key in range(100, 110):
+        queue.put("b", key=key, guild_id=2, user_id=2, cost=1)
+    assert 4 <= drained(queue)[:10].count("b") <= 6
+
+
 def test_each_direct_message_is_a_guild_of_its_own() -> None:
     flood = (("a", 1, user, 1.0) for user in range(10))
     queue = filled(*flood, ("dm1", None, 7, 1.0), ("dm2", None, 8, 1.0))

@@ -130,17 +130,14 @@ async def test_an_error_that_is_raised_again_does_not_close_those_who_saw_it() -
 async def test_a_running_job_stops_at_the_next_step() -> None:
     engine, gate, cancelled = GradientEngine(), Gate(), threading.Event()
     engine.gates["a fox"] = gate
-    steps: list[int] = []
     async with started(lambda: engine) as thread:
-        job = asyncio.create_task(
-            thread.run(a_request(), cancelled, lambda done, _: steps.append(done))
-        )
+        job = asyncio.create_task(thread.run(a_request(), cancelled, lambda _d, _t: None))
         await reached(gate)
         cancelled.set()
         gate.opened.set()
         with pytest.raises(Cancelled):
             await job
-    assert steps == [1]
+    assert engine.steps["a fox"] == 1
 
 
 async def test_a_job_cancelled_while_it_waits_never_reaches_the_engine() -> None:
@@ -158,13 +155,16 @@ async def test_a_job_cancelled_while_it_waits_never_reaches_the_engine() -> None
     assert engine.drawn == ["first"]
 
 
-async def test_a_result_that_nobody_awaits_any_more_is_left_alone() -> None:
+@pytest.mark.parametrize("steps", [1, 4])  # it comes as a result, and as Cancelled
+async def test_an_answer_that_nobody_awaits_any_more_is_left_alone(steps: int) -> None:
     engine, gate = GradientEngine(), Gate()
     engine.gates["a fox"] = gate
-    steps: list[int] = []
+    complaints: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, what: complaints.append(what))
     async with started(lambda: engine) as thread:
+        request = a_request(steps=steps)
         job = asyncio.create_task(
-            thread.run(a_request(), threading.Event(), lambda done, _: steps.append(done))
+            thread.run(request, threading.Event(), lambda _done, _total: None)
         )
         await reached(gate)
         job.cancel()
@@ -172,7 +172,15 @@ async def test_a_result_that_nobody_awaits_any_more_is_left_alone() -> None:
             await job
         gate.opened.set()
         assert len((await draw(thread, "another"))[0]) == 1
-    assert steps == [1]  # it also stopped
+    assert engine.steps["a fox"] == 1  # it also stopped
+    assert complaints == []
+
+
+async def test_finished_pictures_do_not_stay_in_memory_until_the_next_job() -> None:
+    async with started(GradientEngine) as thread:
+        freed = threading.Event()
+        weakref.finalize((await draw(thread))[0][0], freed.set)
+        assert await asyncio.to_thread(freed.wait, WAIT_S)
 
 
 async def test_a_failed_build_is_told_to_everybody_who_asks() -> None:
