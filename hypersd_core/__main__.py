@@ -1,10 +1,12 @@
 """``python -m hypersd_core imagine "PROMPT"``: draw without Discord."""
 
 import argparse
+import contextlib
+import errno
 import json
-import os
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from hypersd_core.encode import encode_picture
@@ -39,7 +41,8 @@ def _imagine(args: argparse.Namespace, settings: Settings) -> int:
     recipe = load_recipe(settings.model_folder, settings.recipes_file)
     request, _ = compose(args.prompt, options, recipe, model=settings.model)
     paths = _paths(args.out, request)
-    _check_writable(paths[0])
+    for path in paths:
+        _check_writable(path)
     started = time.monotonic()
     pictures = _draw(request, settings)
     for index, (path, pixels) in enumerate(zip(paths, pictures, strict=True)):
@@ -77,17 +80,32 @@ def _paths(out: Path | None, request: GenerationRequest) -> list[Path]:
 
 
 def _check_writable(path: Path) -> None:
-    folder = path.resolve().parent
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise StoreError(
-            f"Pictures cannot be written to {folder}: choose another place with --out."
-        )
+    """Try it, before minutes of drawing: permissions alone do not tell."""
+    with _refusing(path):
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        _partial(path).touch()
+        _partial(path).unlink()
 
 
 def _write(path: Path, data: bytes) -> None:
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_bytes(data)
-    partial.replace(path)
+    with _refusing(path):
+        _partial(path).write_bytes(data)
+        _partial(path).replace(path)
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(f"{path.name}.partial")
+
+
+@contextlib.contextmanager
+def _refusing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"{path} cannot be written ({error.strerror}): choose another place with --out."
+        ) from error
 
 
 def _arguments() -> argparse.Namespace:

@@ -79,7 +79,12 @@ class Recipe:
 
 
 def load_recipe(model_folder: Path, recipes_file: Path) -> Recipe:
-    """The model's own ``recipe.toml``, else the entry for merged Hyper-SDXL checkpoints."""
+    """The model's own ``recipe.toml``, else the entry for merged Hyper-SDXL checkpoints.
+
+    Raises ModelError for a missing model folder and for a recipe that cannot be drawn with.
+    """
+    if not model_folder.is_dir():
+        raise ModelError(f"There is no model folder {model_folder}.")
     sidecar = model_folder / "recipe.toml"
     if sidecar.exists():
         return _to_recipe(_read_toml(sidecar), sidecar)
@@ -94,10 +99,10 @@ def compose(
     ``options`` are those of the slash command or command line; inline flags stand in ``text``. One
     thing said in both places is an error. A missing seed is drawn here, once and for all.
     """
+    check_brackets(text, name="prompt")  # as typed, so that places in it are those that people see
+    check_brackets(options.negative or "", name="negative prompt")
     prompt, flags = split_flags(text)
     chosen = _merge(flags, options)
-    for name, words in (("prompt", prompt), ("negative prompt", chosen.negative or "")):
-        check_brackets(words, name=name)
     width, height = recipe.size(_or(chosen.size, f"{recipe.width}x{recipe.height}"))
     sampler = _sampler(chosen.sampler, recipe)
     request = GenerationRequest(
@@ -165,11 +170,31 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise ModelError(f"The recipe {path} cannot be read: {error}.") from error
 
 
-def _to_recipe(values: dict[str, Any], path: Path) -> Recipe:
+def _to_recipe(values: object, path: Path) -> Recipe:
+    """Checked as far as a request is, so that its mistakes are not blamed on who draws."""
+    if not isinstance(values, dict):
+        raise ModelError(f"The recipe {path} must be a table of keys, got {values!r}.")
+    kinds = {field.name: field.type for field in dataclasses.fields(Recipe)}
+    for key, value in values.items():
+        if not _is_of(value, kinds.get(key)):
+            raise ModelError(f"The recipe {path} has an unknown key or value: {key} = {value!r}.")
     try:
         recipe = Recipe(**(values | {"examples": tuple(values.get("examples", ()))}))
     except TypeError as error:
-        raise ModelError(f"The recipe {path} has a missing or unknown key: {error}.") from error
+        raise ModelError(f"The recipe {path} lacks a key: {error}.") from error
     if recipe.sampler not in SAMPLING_METHODS:
         raise ModelError(f"The recipe {path} names the unknown sampler {recipe.sampler!r}.")
+    try:
+        compose("anything", PromptFlags(), recipe, model="any")
+    except InvalidRequest as error:
+        raise ModelError(f"The recipe {path} cannot be drawn with: {error}") from error
     return recipe
+
+
+def _is_of(value: object, kind: Any) -> bool:  # noqa: ANN401 - the type of any field
+    """Whether a TOML ``value`` is of ``kind``; whole numbers are numbers, too."""
+    if kind == tuple[str, ...]:
+        return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    if kind is None or isinstance(value, bool):
+        return False
+    return isinstance(value, kind) or (isinstance(value, int) and isinstance(0.0, kind))

@@ -52,6 +52,8 @@ class GenerationRequest:
                     f"The {name} has {len(text):,} characters; "
                     f"at most {MAX_PROMPT_CHARS:,} are allowed."
                 )
+            if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
+                raise InvalidRequest(f"The {name} is not valid text: write it as UTF-8.")
         if self.sampler not in SAMPLING_METHODS:
             allowed = ", ".join(SAMPLING_METHODS)
             raise InvalidRequest(f"There is no sampler {self.sampler!r}; there are {allowed}.")

@@ -15,7 +15,12 @@ class Settings(BaseSettings):
     """Each is read from ``HYPERSD_<NAME>``, the token from ``DISCORD_TOKEN`` as everywhere."""
 
     model_config = SettingsConfigDict(
-        env_prefix="HYPERSD_", env_file=".env", extra="ignore", frozen=True
+        env_prefix="HYPERSD_",
+        env_file=(_ROOT / ".env", ".env"),
+        env_file_encoding="utf-8-sig",  # Windows' editors begin files with a mark
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
     )
 
     discord_token: SecretStr | None = Field(default=None, validation_alias="DISCORD_TOKEN")
@@ -33,6 +38,8 @@ class Settings(BaseSettings):
         """Read them all; a wrong one raises SettingsError that names it."""
         try:
             return cls()
+        except UnicodeDecodeError as error:
+            raise SettingsError("The file .env is not UTF-8 text.") from error
         except ValidationError as error:
             first = error.errors()[0]
             name = "_".join(str(part) for part in first["loc"]).upper()

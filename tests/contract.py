@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
 from jsonschema import (  # type: ignore[import-untyped]  # it has no annotations
     Draft202012Validator,
     ValidationError,
@@ -23,6 +24,24 @@ Json = dict[str, Any]
 PATH_VARIABLE = "DISCORD_OPENAPI"
 DEFAULT_PATH = Path(__file__).parents[2] / "shared" / "discord" / "openapi.json"
 _DOCUMENT = "urn:discord"
+
+
+def document_path() -> Path:
+    """Where Discord's document should be; it is not part of this repository."""
+    return Path(os.environ.get(PATH_VARIABLE, DEFAULT_PATH))
+
+
+def needs_document() -> pytest.MarkDecorator:
+    """Mark tests that cannot run without the document: they are then reported by name."""
+    path = document_path()
+    reason = f"Discord's OpenAPI document is not at {path}; {PATH_VARIABLE} names another place"
+    return pytest.mark.skipif(not path.is_file(), reason=reason)
+
+
+def assert_kept(exchanges: Iterable[Mapping[str, Any]]) -> None:
+    """Check a session's exchanges where there is a document, for fixtures of other tests."""
+    if document_path().is_file():
+        assert check_exchanges(exchanges) == []
 
 
 def check_exchanges(exchanges: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -135,7 +154,7 @@ def _escape(key: str) -> str:
 
 @cache
 def _load() -> Json:
-    path = Path(os.environ.get(PATH_VARIABLE, DEFAULT_PATH))
+    path = document_path()
     if not path.is_file():
         raise FileNotFoundError(
             f"Discord's OpenAPI document is not at {path}; {PATH_VARIABLE} may name another place"

@@ -42,8 +42,10 @@ class Engine:
         """
         try:
             return self._draw(request, request.seeds, on_step, should_stop)
-        except (torch.OutOfMemoryError, MemoryError):
-            pass  # retried below: inside this block the traceback would keep the tensors alive
+        except (RuntimeError, MemoryError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            # retried below: inside this block the traceback would keep the tensors alive
         self._free()
         try:
             return [
@@ -51,7 +53,9 @@ class Engine:
                 for seed in request.seeds
                 for picture in self._draw(request, [seed], on_step, should_stop)
             ]
-        except (torch.OutOfMemoryError, MemoryError) as error:
+        except (RuntimeError, MemoryError) as error:
+            if not _is_out_of_memory(error):
+                raise
             message = f"{request.width}x{request.height} needs more memory than this device has."
             raise OutOfMemory(message) from error
 
@@ -136,3 +140,9 @@ class Engine:
             raise GenerationFailed("The picture came out as numbers that are not finite.")
         pixels = ((decoded.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
         return list(pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy())
+
+
+def _is_out_of_memory(error: RuntimeError | MemoryError) -> bool:
+    """Whether memory ran out: on the processor torch has no class for it, only a sentence."""
+    is_processor = "DefaultCPUAllocator: can't allocate memory" in str(error)
+    return is_processor or isinstance(error, (torch.OutOfMemoryError, MemoryError))

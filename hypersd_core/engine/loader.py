@@ -4,10 +4,11 @@ Every folder goes the same way, the model that ships and a 7 GB checkpoint alike
 are read, a missing or surplus tensor is an error, and every error names the file.
 """
 
+import contextlib
 import dataclasses
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,12 +18,14 @@ from safetensors import SafetensorError
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 from transformers.utils.logging import disable_progress_bar
 
+from hypersd_core.engine.prediction import PREDICTIONS
 from hypersd_core.errors import ModelError
 from hypersd_core.samplers import NoiseSchedule
 
 log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
+_TIMESTEPS = 1000  # of the training schedule: the same in every SDXL model
 _PIPELINE = "StableDiffusionXLPipeline"
 _COMPONENTS: dict[str, Any] = {
     "text_encoder": CLIPTextModel,
@@ -56,6 +59,9 @@ def best_device() -> torch.device:
 def load_model(folder: Path, device: torch.device) -> Model:
     """Load ``folder``; raises ModelError with one sentence when it is not a whole SDXL model."""
     _check_layout(folder)
+    scheduler_file = folder / "scheduler" / "scheduler_config.json"
+    scheduler = _read_json(scheduler_file)
+    schedule, prediction = _schedule(scheduler, scheduler_file), _kind(scheduler, scheduler_file)
     disable_progress_bar()
     unet_dtype, vae_dtype = _dtypes(device)
     dtypes = dict.fromkeys(_COMPONENTS, unet_dtype) | {"vae": vae_dtype}
@@ -63,14 +69,13 @@ def load_model(folder: Path, device: torch.device) -> Model:
         name: _load_weights(cls, folder / name, dtypes[name]).to(device)
         for name, cls in _COMPONENTS.items()
     }
-    scheduler = _read_json(folder / "scheduler" / "scheduler_config.json")
     model = Model(
         name=folder.name,
         device=device,
-        tokenizer=_load_tokenizer(folder / "tokenizer"),
-        tokenizer_2=_load_tokenizer(folder / "tokenizer_2"),
-        schedule=_schedule(scheduler, folder),
-        prediction=scheduler.get("prediction_type", "epsilon"),
+        tokenizer=_load_tokenizer(folder / "tokenizer", parts["text_encoder"]),
+        tokenizer_2=_load_tokenizer(folder / "tokenizer_2", parts["text_encoder_2"]),
+        schedule=schedule,
+        prediction=prediction,
         **parts,
     )
     log.info("loaded %s on %s as %s", model.name, device, unet_dtype)
@@ -124,37 +129,78 @@ def _load_weights(
             output_loading_info=True,
         ),
     )
-    wrong = [key for kind in ("missing_keys", "mismatched_keys") for key in info[kind]]
-    if wrong:
-        raise ModelError(
-            f"The model is damaged: {folder} lacks {len(wrong)} tensors, {wrong[0]} first."
-        )
+    missing, surplus = sorted(info["missing_keys"]), sorted(info["unexpected_keys"])
+    for problem, keys in (("lacks", missing), ("has a surplus of", surplus)):
+        if keys:
+            raise ModelError(
+                f"The model is damaged: {folder} {problem} {len(keys)} tensors, {keys[0]} first."
+            )
     return module.eval().requires_grad_(False)
 
 
-def _load_tokenizer(folder: Path) -> CLIPTokenizer:
+def _load_tokenizer(folder: Path, encoder: Any) -> CLIPTokenizer:  # noqa: ANN401 - as above
     _read_json(folder / "tokenizer_config.json")
-    return _read(folder, lambda: CLIPTokenizer.from_pretrained(folder, local_files_only=True))
+    tokenizer = _read(folder, lambda: CLIPTokenizer.from_pretrained(folder, local_files_only=True))
+    # Without its vocabulary file the class makes a tokenizer that knows nothing, and says nothing.
+    if len(tokenizer) != encoder.config.vocab_size:
+        raise ModelError(
+            f"The model is damaged: {folder} knows {len(tokenizer)} tokens, "
+            f"its text encoder {encoder.config.vocab_size}."
+        )
+    return tokenizer
 
 
 def _read(folder: Path, load: Callable[[], _T]) -> _T:
     """Call ``load``; what a broken file makes it raise becomes a sentence about ``folder``."""
     try:
-        return load()
+        with _quiet_libraries():
+            return load()
     except (OSError, SafetensorError) as error:
         raise ModelError(
             f"The model is damaged: weights in {folder} are missing, cut off or not safetensors."
         ) from error
-    except (ValueError, TypeError, KeyError, RuntimeError, NotImplementedError) as error:
+    except Exception as error:  # on a broken file two libraries raise what they like
         raise ModelError(f"The model is damaged: {folder} cannot be loaded.") from error
 
 
-def _schedule(config: dict[str, Any], folder: Path) -> NoiseSchedule:
-    if config.get("beta_schedule") != "scaled_linear":
+@contextlib.contextmanager
+def _quiet_libraries() -> Iterator[None]:
+    """Without their many-line reports: what is wrong is raised, or checked by us."""
+    loggers = [logging.getLogger(name) for name in ("diffusers", "transformers")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def _schedule(config: dict[str, Any], path: Path) -> NoiseSchedule:
+    kind, timesteps = config.get("beta_schedule"), config.get("num_train_timesteps", _TIMESTEPS)
+    if (kind, timesteps) != ("scaled_linear", _TIMESTEPS):
         raise ModelError(
-            f"The model {folder} uses the noise schedule {config.get('beta_schedule')}; "
-            "only scaled_linear is known."
+            f"The model asks in {path} for the noise schedule {kind} of {timesteps} timesteps; "
+            f"only scaled_linear of {_TIMESTEPS} is known."
         )
-    return NoiseSchedule.scaled_linear(
-        config["beta_start"], config["beta_end"], config.get("num_train_timesteps", 1000)
-    )
+    if config.get("rescale_betas_zero_snr"):
+        raise ModelError(f"The model asks in {path} for zero terminal SNR; it is not known yet.")
+    start, end = config.get("beta_start"), config.get("beta_end")
+    if not (isinstance(start, float) and isinstance(end, float) and 0 < start <= end < 1):
+        raise ModelError(
+            f"The model is damaged: the betas in {path} must lie between 0 and 1, "
+            f"got {start!r} and {end!r}."
+        )
+    return NoiseSchedule.scaled_linear(start, end, timesteps)
+
+
+def _kind(config: dict[str, Any], path: Path) -> str:
+    """What the UNet predicts, a key of ``PREDICTIONS``."""
+    kind = config.get("prediction_type", "epsilon")
+    if kind not in list(PREDICTIONS):
+        raise ModelError(
+            f"The model asks in {path} for the prediction type {kind}; "
+            f"only {', '.join(PREDICTIONS)} are known."
+        )
+    return str(kind)

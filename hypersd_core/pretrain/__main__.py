@@ -21,13 +21,15 @@ def main() -> int:
         torch.set_num_threads(args.threads)
     work: Path = args.work
     pictures = dataset.load_or_draw(work, count=args.pictures, size_px=models.SIZE_PX)
-    tokenizer = models.train_tokenizer(pictures.labels, seed=args.seed)
+    tokenizer = models.load_or_train_tokenizer(
+        work / "tokenizer", pictures.labels, seed=args.seed
+    )
     vae = autoencoder.train_autoencoder(
         pictures.pixels, work / "autoencoder.pt", total=args.autoencoder_steps, seed=args.seed
     )
-    latents = autoencoder.encode_all(vae, pictures.pixels)
-    scaling = 1.0 / latents.std().item()
     if args.stage != "decoder":
+        latents = autoencoder.encode_all(vae, pictures.pixels)
+        scaling = 1.0 / latents.std().item()
         examples = diffusion.Examples(latents * scaling, pictures.labels)
         denoiser = diffusion.train_denoiser(
             examples, tokenizer, work / "denoiser.pt", total=args.denoiser_steps, seed=args.seed
@@ -48,8 +50,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--work", type=Path, default=_ROOT / "data/local/pretrain")
     parser.add_argument("--pictures", type=int, default=24_000)
     parser.add_argument("--autoencoder-steps", type=int, default=1_800)
-    parser.add_argument("--decoder-steps", type=int, default=14_000)
-    parser.add_argument("--denoiser-steps", type=int, default=8_400)
+    parser.add_argument("--decoder-steps", type=int, default=7_500)
+    parser.add_argument("--denoiser-steps", type=int, default=8_600)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, help="processor threads of one training process")
     parser.add_argument(

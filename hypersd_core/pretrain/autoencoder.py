@@ -22,21 +22,29 @@ _LATENT_NOISE = 0.05  # of a standard deviation: what a diffusion sampler gets w
 
 
 def train_autoencoder(
-    pixels: NDArray[np.uint8], checkpoint: Path, *, total: int, seed: int
+    pixels: NDArray[np.uint8], checkpoint: Path, *, total: int, seed: int, batch_size: int = BATCH
 ) -> AutoencoderKL:
     """Train encoder and decoder for ``total`` batches; resumes from ``checkpoint``."""
     torch.manual_seed(seed)
     vae = models.autoencoder().to(memory_format=torch.channels_last)
-    return _train(vae, vae, pixels, checkpoint, total=total, seed=seed)
+    return _train(vae, vae, pixels, checkpoint, total=total, seed=seed, batch_size=batch_size)
 
 
 def sharpen_decoder(
-    vae: AutoencoderKL, pixels: NDArray[np.uint8], checkpoint: Path, *, total: int, seed: int
+    vae: AutoencoderKL,
+    pixels: NDArray[np.uint8],
+    checkpoint: Path,
+    *,
+    total: int,
+    seed: int,
+    batch_size: int = BATCH,
 ) -> AutoencoderKL:
     """Train the decoder alone for ``total`` batches more; the latents stay as they are."""
     vae.requires_grad_(False)
     vae.decoder.requires_grad_(True)
-    return _train(vae, vae.decoder, pixels, checkpoint, total=total, seed=seed + 1)
+    return _train(
+        vae, vae.decoder, pixels, checkpoint, total=total, seed=seed + 1, batch_size=batch_size
+    )
 
 
 def _train(
@@ -47,6 +55,7 @@ def _train(
     *,
     total: int,
     seed: int,
+    batch_size: int,
 ) -> AutoencoderKL:
     optimizer = torch.optim.AdamW(
         trained.parameters(), lr=_PEAK_RATE, betas=(0.9, 0.99), weight_decay=0.01
@@ -64,10 +73,12 @@ def _train(
 
     for step, report in run.steps(checkpoint.stem, done=state["step"], total=total, save=save):
         run.set_learning_rate(optimizer, peak=_PEAK_RATE, step=step, total=total)
+        # Everything random of one step comes from (seed, step): a resumed run is the same run.
         rng = np.random.default_rng([seed, step])
-        target = to_model_range(pixels[np.sort(rng.integers(len(pixels), size=BATCH))])
+        target = to_model_range(pixels[np.sort(rng.integers(len(pixels), size=batch_size))])
+        noise = torch.Generator().manual_seed(int(rng.integers(2**62)))
         with torch.autocast("cpu", torch.bfloat16):
-            loss = _loss(vae, target)
+            loss = _loss(vae, target, noise)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         torch.nn.utils.clip_grad_norm_(trained.parameters(), 1.0)
@@ -76,11 +87,12 @@ def _train(
     return vae.eval().requires_grad_(False)
 
 
-def _loss(vae: AutoencoderKL, target: Tensor) -> Tensor:
+def _loss(vae: AutoencoderKL, target: Tensor, generator: torch.Generator) -> Tensor:
     """L1 + 2 MSE + 0.5 gradient L1 (outlines), with a KL term that keeps latents near N(0, 1)."""
     posterior = vae.encode(target).latent_dist
-    latents = posterior.sample()
-    latents = latents + _LATENT_NOISE * latents.detach().std() * torch.randn_like(latents)
+    latents = posterior.sample(generator)
+    noise = torch.randn(latents.shape, generator=generator, dtype=latents.dtype)
+    latents = latents + _LATENT_NOISE * latents.detach().std() * noise
     picture = vae.decode(latents).sample.float()
     kl = 0.5 * (posterior.mean**2 + posterior.var - 1 - posterior.logvar).float().mean()
     return (

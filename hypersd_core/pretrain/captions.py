@@ -1,5 +1,6 @@
 """Captions for the drawings, worded anew at each use: the model learns words, not sentences."""
 
+import dataclasses
 import random
 
 from hypersd_core.pretrain.drawings import Labels
@@ -25,16 +26,38 @@ FILLERS = (
 )
 
 
-def caption(labels: Labels, rng: random.Random) -> str:
-    """One caption: lead, noun, then tags in any order; each tag may be missing.
+# How often a caption names what is there. Colours of hair, skin and background nearly always, or
+# they would drift; what is small or rare in a picture always, or it would not be learnt.
+_SHARES = {
+    "hair": 0.95,
+    "skin": 0.9,
+    "background": 0.92,
+    "expression": 0.9,
+    "style": 0.7,
+    "eyes": 0.8,
+    "details": 0.95,
+    "glasses": 0.95,
+    "beard": 0.95,
+    "clothes": 0.8,
+}
+_PAIRS = {"hair": ("hair_colour", "hair_cut"), "clothes": ("shirt_colour", "clothes")}
+_SHORT = 0.15  # share of captions with a tag or two, as people write them
 
-    Colours of hair, skin and background are nearly always named, or they would drift.
-    """
-    tags = _tags(labels, rng)
+
+def caption(labels: Labels, rng: random.Random) -> str:
+    """One caption: lead, noun, then tags in any order; each tag may be missing."""
+    return captioned(labels, rng)[0]
+
+
+def captioned(labels: Labels, rng: random.Random) -> tuple[str, Labels]:
+    """A caption, and the labels that it names; those that it leaves out are empty there."""
+    said = _leave_out(labels, rng)
+    tags = _tags(said)
+    tags += [rng.choice(FILLERS) for share in (0.25, 0.15) if rng.random() < share]
     rng.shuffle(tags)
     tags = [f"({tag})" if rng.random() < 0.07 else tag for tag in tags]
     text = ", ".join([_lead(labels, rng), *tags])
-    return text.capitalize() if rng.random() < 0.1 else text
+    return text.capitalize() if rng.random() < 0.1 else text, said
 
 
 def full_caption(labels: Labels) -> str:
@@ -52,22 +75,27 @@ def _lead(labels: Labels, rng: random.Random) -> str:
     return f"{lead}{adjective}{noun}"
 
 
-def _tags(labels: Labels, rng: random.Random) -> list[str]:
-    candidates = [
-        (_hair(labels), 0.95),
-        (f"{labels.skin} skin", 0.9),
-        (f"{labels.background} background", 0.92),
-        (labels.expression, 0.9),
-        (f"{labels.style} style", 0.7),
-        (labels.eyes, 0.8),
-        (labels.details, 0.95),
-        (labels.glasses, 0.95),
-        (labels.beard, 0.95),
-        (f"{labels.shirt_colour} {labels.clothes}", 0.8 if labels.clothes else 0.0),
-        (rng.choice(FILLERS), 0.25),
-        (rng.choice(FILLERS), 0.15),
+def _leave_out(labels: Labels, rng: random.Random) -> Labels:
+    scale = 0.25 if rng.random() < _SHORT else 1.0
+    left_out = [
+        field
+        for name, share in _SHARES.items()
+        if rng.random() >= share * scale
+        for field in _PAIRS.get(name, (name,))
     ]
-    return [tag for tag, share in candidates if tag and rng.random() < share]
+    return dataclasses.replace(labels, **dict.fromkeys(left_out, ""))
+
+
+def _tags(said: Labels) -> list[str]:
+    tags = [
+        _hair(said) if said.hair_colour else "",
+        f"{said.skin} skin" if said.skin else "",
+        f"{said.background} background" if said.background else "",
+        f"{said.style} style" if said.style else "",
+        f"{said.shirt_colour} {said.clothes}" if said.clothes else "",
+        *(said.expression, said.eyes, said.details, said.glasses, said.beard),
+    ]
+    return [tag for tag in tags if tag]
 
 
 def _hair(labels: Labels) -> str:

@@ -42,7 +42,8 @@ def _draw_all(pixels_path: Path, labels_path: Path, *, count: int, size_px: int)
     pixels: list[NDArray[np.uint8]] = []
     labels: list[Labels] = []
     with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
-        for drawn in pool.imap(partial(_draw_part, size_px=size_px), _part_numbers()):
+        draw_part = partial(_draw_part, part_size=min(_PART, count), size_px=size_px)
+        for drawn in pool.imap(draw_part, _part_numbers()):
             pixels += [picture for picture, _ in drawn]
             labels += [label for _, label in drawn]
             left_s = (time.monotonic() - started) * max(0, count - len(labels)) / len(labels)
@@ -63,6 +64,8 @@ def _part_numbers() -> range:
     return range(1_000)
 
 
-def _draw_part(part: int, *, size_px: int) -> list[tuple[NDArray[np.uint8], Labels]]:
-    drawn = [draw(part * _PART + i, size_px=size_px) for i in range(_PART)]
+def _draw_part(
+    part: int, *, part_size: int, size_px: int
+) -> list[tuple[NDArray[np.uint8], Labels]]:
+    drawn = [draw(part * part_size + i, size_px=size_px) for i in range(part_size)]
     return [(pixels, labels) for pixels, labels in drawn if not is_held_out(labels)]

@@ -40,8 +40,17 @@ def export(
         for kept in (path for path in folder.iterdir() if path.is_file()):
             if not (partial / kept.name).exists():
                 shutil.copy2(kept, partial / kept.name)
-        shutil.rmtree(folder)
-    partial.rename(folder)
+    _swap(partial, folder)
+
+
+def _swap(new: Path, folder: Path) -> None:
+    """Put ``new`` in the place of ``folder``; a whole model is on disk at every moment."""
+    old = folder.with_name(f"{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    new.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _scheduler() -> EulerDiscreteScheduler:

@@ -24,7 +24,17 @@ MAX_TOKENS = 77
 _VOCABULARY = 1_600
 _START, _END = "<|startoftext|>", "<|endoftext|>"
 _WIDTH_1, _WIDTH_2 = 128, 192
+CONTEXT_WIDTH, POOLED_WIDTH = _WIDTH_1 + _WIDTH_2, _WIDTH_2
 _TIME_IDS_WIDTH = 32
+
+
+def load_or_train_tokenizer(folder: Path, labels: Iterable[Labels], *, seed: int) -> CLIPTokenizer:
+    """The tokenizer in ``folder``, trained and saved there first: its ids must never change."""
+    if not folder.exists():
+        partial = folder.with_name(f"{folder.name}.partial")
+        train_tokenizer(labels, seed=seed).save_pretrained(partial)
+        partial.rename(folder)
+    return CLIPTokenizer.from_pretrained(folder, local_files_only=True)
 
 
 def train_tokenizer(labels: Iterable[Labels], *, seed: int) -> CLIPTokenizer:
@@ -109,7 +119,7 @@ def unet() -> UNet2DConditionModel:
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
         transformer_layers_per_block=1,
         attention_head_dim=(3, 4, 6),
-        cross_attention_dim=_WIDTH_1 + _WIDTH_2,
+        cross_attention_dim=CONTEXT_WIDTH,
         use_linear_projection=True,
         addition_embed_type="text_time",
         addition_time_embed_dim=_TIME_IDS_WIDTH,

@@ -5,7 +5,7 @@ import pytest
 import pytest_asyncio
 
 from sandbox import Sandbox
-from tests.contract import check_exchanges
+from tests.contract import assert_kept
 from tests.e2e.bot_process import BotProcess
 from tests.e2e.visitor import Visitor
 
@@ -24,7 +24,7 @@ async def visitor(sandbox: Sandbox) -> AsyncIterator[Visitor]:
     """Afterwards every request of the bot and every answer must satisfy Discord's contract."""
     async with Visitor(sandbox.url) as client:
         yield client
-        assert check_exchanges(await client.log()) == []
+        assert_kept(await client.log())
 
 
 @pytest.fixture(scope="module")

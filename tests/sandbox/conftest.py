@@ -4,7 +4,7 @@ import discord
 import pytest
 
 from sandbox import Sandbox
-from tests.contract import check_exchanges
+from tests.contract import assert_kept
 from tests.sandbox.page_client import PageClient
 from tests.sandbox.sample_bot import SampleBot, aim_at, running_bot
 
@@ -29,7 +29,7 @@ async def page(sandbox: Sandbox) -> AsyncIterator[PageClient]:
     """A person at the page; afterwards every exchange of the test must satisfy the contract."""
     async with PageClient(sandbox.url) as client:
         yield client
-        assert check_exchanges(await client.log()) == []
+        assert_kept(await client.log())
 
 
 @pytest.fixture

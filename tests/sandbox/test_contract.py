@@ -9,6 +9,9 @@ from tests.sandbox.page_client import PageClient
 from tests.sandbox.sample_bot import SampleBot
 
 
+pytestmark = contract.needs_document()
+
+
 @pytest.fixture
 async def exchanges(bot: SampleBot, page: PageClient) -> list[dict[str, Any]]:
     await page.command("gallery")
