@@ -75,7 +75,7 @@ class Bot(commands.AutoShardedBot):
         await self.add_cog(delivery)
         await self.add_cog(Imagine(self._service, delivery, self._recipe, model=self._model))
         await self.add_cog(Queue(self._service))
-        self.add_dynamic_items(results.RerollButton, results.CancelButton)
+        self.add_dynamic_items(results.JobButton)
         await self.tree.sync()
 
 

@@ -156,7 +156,7 @@ def card(job: Job, *, mention: bool) -> tuple[ui.LayoutView, list[discord.File]]
     """How a finished job looks, with its files."""
     if job.state is JobState.CANCELLED:
         return views.cancelled(job), []
-    buttons = [results.RerollButton(job.id)]
+    buttons = [results.JobButton(results.Verb.REROLL, job.id)]
     if job.state is JobState.FAILED:
         return views.failed(job, buttons, mention=mention), []
     files = [

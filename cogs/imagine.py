@@ -23,6 +23,7 @@ from hypersd_core.request import (
     MAX_SEED,
     MAX_STEPS,
     GenerationRequest,
+    Job,
     Origin,
 )
 from hypersd_core.sampling import SAMPLING_METHODS
@@ -98,26 +99,30 @@ class Imagine(commands.Cog, name=results.REQUESTS_COG):
             if typed.lower() in label.lower()
         ]
 
-    async def reroll(self, interaction: discord.Interaction[Any], job_id: int) -> None:
-        """Draw the stored request again with a new seed, for whoever asks."""
+    async def press(
+        self, interaction: discord.Interaction[Any], verb: results.Verb, job_id: int
+    ) -> None:
+        """Answer a button on a card."""
+        act = {results.Verb.REROLL: self._reroll, results.Verb.CANCEL: self._cancel}[verb]
         async with refusing(interaction):
-            job = await self._service.job(job_id)
-            request = dataclasses.replace(job.request, seed=secrets.randbelow(MAX_SEED + 1))
-            await self._submit(interaction, request, private=job.origin.private, parent_id=job_id)
+            await act(interaction, await self._service.job(job_id))
 
-    async def cancel(self, interaction: discord.Interaction[Any], job_id: int) -> None:
-        """Stop the job for its owner or for who may manage messages; say so if it is too late."""
-        async with refusing(interaction):
-            await interaction.response.defer()
-            job = await self._service.job(job_id)
-            is_here = job.origin.guild_id == interaction.guild_id
-            stopped = await self._service.cancel(
-                job_id,
-                user_id=interaction.user.id,
-                may_moderate=is_here and interaction.permissions.manage_messages,
-            )
-            if not stopped:
-                await answer(interaction, views.note("Too late: this job is finished already."))
+    async def _reroll(self, interaction: discord.Interaction[Any], job: Job) -> None:
+        """Draw the stored request again with a new seed, for whoever asks."""
+        request = dataclasses.replace(job.request, seed=secrets.randbelow(MAX_SEED + 1))
+        await self._submit(interaction, request, private=job.origin.private, parent_id=job.id)
+
+    async def _cancel(self, interaction: discord.Interaction[Any], job: Job) -> None:
+        """Stop the job for its owner or for who manages messages there; say if it is too late."""
+        await interaction.response.defer()
+        is_here = job.origin.guild_id == interaction.guild_id
+        stopped = await self._service.cancel(
+            job.id,
+            user_id=interaction.user.id,
+            may_moderate=is_here and interaction.permissions.manage_messages,
+        )
+        if not stopped:
+            await answer(interaction, views.note("Too late: this job is finished already."))
 
     async def _submit(
         self,
@@ -131,7 +136,10 @@ class Imagine(commands.Cog, name=results.REQUESTS_COG):
         ticket = await self._service.submit(request, _origin(interaction, private), parent_id)
         job = ticket.job
         view = views.queued(
-            job, [results.CancelButton(job.id)], ahead=ticket.position, eta_s=ticket.eta_s
+            job,
+            [results.JobButton(results.Verb.CANCEL, job.id)],
+            ahead=ticket.position,
+            eta_s=ticket.eta_s,
         )
         async with self._delivery.held(job.id):
             try:

@@ -3,7 +3,9 @@
 Custom ids read ``verb:version:job_id``; who may press is decided from the stored job.
 """
 
+import enum
 import re
+from collections.abc import Mapping
 from typing import Any, Protocol, Self, cast
 
 import discord
@@ -12,71 +14,53 @@ from discord import ui
 REQUESTS_COG = "Imagine"
 
 
+class Verb(enum.StrEnum):
+    """What a button does to its job."""
+
+    REROLL = "reroll"
+    CANCEL = "cancel"
+
+
+_LOOKS: Mapping[Verb, tuple[str, str | None]] = {
+    Verb.REROLL: ("Reroll", "\N{CLOCKWISE RIGHTWARDS AND LEFTWARDS OPEN CIRCLE ARROWS}"),
+    Verb.CANCEL: ("Cancel", None),
+}
+
+
 class Requests(Protocol):
     """What the buttons ask for; ``cogs.imagine`` answers."""
 
-    async def reroll(self, interaction: discord.Interaction[Any], job_id: int) -> None:
-        """Draw the job again with a new seed."""
-
-    async def cancel(self, interaction: discord.Interaction[Any], job_id: int) -> None:
-        """Stop the job."""
+    async def press(self, interaction: discord.Interaction[Any], verb: Verb, job_id: int) -> None:
+        """Do ``verb`` to the job, or say why not."""
 
 
-def _requests(interaction: discord.Interaction[Any]) -> Requests:
-    """Return the cog that answers: discord.py builds the buttons, so nothing can be passed in."""
-    return cast(Requests, interaction.client.get_cog(REQUESTS_COG))
-
-
-class RerollButton(
-    ui.DynamicItem[ui.Button[ui.LayoutView]], template=r"reroll:1:(?P<job_id>[0-9]{1,18})"
+class JobButton(
+    ui.DynamicItem[ui.Button[ui.LayoutView]],
+    template=rf"(?P<verb>{'|'.join(Verb)}):1:(?P<job_id>[0-9]{{1,18}})",
 ):
-    """Draws the same request again with a new seed, for whoever presses it."""
+    """One verb for one job; rebuilt from its custom id whenever somebody presses it."""
 
-    def __init__(self, job_id: int) -> None:
+    def __init__(self, verb: Verb, job_id: int) -> None:
+        label, emoji = _LOOKS[verb]
         super().__init__(
             ui.Button(
-                label="Reroll",
-                emoji="\N{CLOCKWISE RIGHTWARDS AND LEFTWARDS OPEN CIRCLE ARROWS}",
+                label=label,
+                emoji=emoji,
                 style=discord.ButtonStyle.secondary,
-                custom_id=f"reroll:1:{job_id}",
+                custom_id=f"{verb}:1:{job_id}",
             )
         )
+        self._verb = verb
         self._job_id = job_id
 
     @classmethod
     async def from_custom_id(
         cls, _interaction: discord.Interaction, _item: ui.Item[Any], match: re.Match[str], /
     ) -> Self:
-        """Rebuild the button from its id."""
-        return cls(int(match["job_id"]))
+        """The button that has this id."""
+        return cls(Verb(match["verb"]), int(match["job_id"]))
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        """Submit the request of the stored job again."""
-        await _requests(interaction).reroll(interaction, self._job_id)
-
-
-class CancelButton(
-    ui.DynamicItem[ui.Button[ui.LayoutView]], template=r"cancel:1:(?P<job_id>[0-9]{1,18})"
-):
-    """Stops a job, queued or running, for its owner or a moderator."""
-
-    def __init__(self, job_id: int) -> None:
-        super().__init__(
-            ui.Button(
-                label="Cancel",
-                style=discord.ButtonStyle.secondary,
-                custom_id=f"cancel:1:{job_id}",
-            )
-        )
-        self._job_id = job_id
-
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction, _item: ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Rebuild the button from its id."""
-        return cls(int(match["job_id"]))
-
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        """Cancel the stored job, or say that it is too late."""
-        await _requests(interaction).cancel(interaction, self._job_id)
+        """Hand the press on: discord.py builds the buttons, so the cog is looked up by name."""
+        requests = cast(Requests, interaction.client.get_cog(REQUESTS_COG))
+        await requests.press(interaction, self._verb, self._job_id)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hypersd_core.errors import Cancelled
 from hypersd_core.request import GenerationRequest, Origin
+from tests.any_request import make_request
 
 WAIT_S = 20
 ALICE, BOB, CAROL = 2**60 + 1, 2**60 + 3, 2**60 + 5  # no float holds these
@@ -19,17 +20,8 @@ GUILD, OTHER_GUILD = 2**61 + 1, 2**61 + 3
 
 
 def a_request(**changes: Any) -> GenerationRequest:
-    values: dict[str, Any] = {
-        "prompt": "a fox",
-        "model": "small",
-        "sampler": "tcd",
-        "steps": 4,
-        "guidance": 2.0,
-        "width": 64,
-        "height": 128,
-        "seed": 7,
-    }
-    return GenerationRequest(**(values | changes))
+    small = {"prompt": "a fox", "model": "small", "sampler": "tcd", "height": 128, "seed": 7}
+    return make_request(**(small | changes))
 
 
 def an_origin(**changes: Any) -> Origin:
