@@ -1,4 +1,4 @@
-"""Whether the embedded model draws what a caption says: ``python -m hypersd_core.evals.attributes``.
+"""Does the embedded model draw what captions say? ``python -m hypersd_core.evals.attributes``.
 
 The captions mix hair, skin and background in ways that training never saw. Prints a table with the
 scores of chance and of real drawings beside the model's, then one JSON line.
@@ -52,8 +52,8 @@ def main() -> None:
     seconds = time.monotonic() - started
     scores = {
         "chance": {name: 1 / choices for name, (_, choices) in _READERS.items()},
-        "real drawings": _scores([(pixels, labels) for pixels, labels in wanted]),
-        settings.model: _scores([(p, labels) for p, (_, labels) in zip(drawn, wanted, strict=True)]),
+        "real drawings": _scores(wanted),
+        settings.model: _scores(list(zip(drawn, (labels for _, labels in wanted), strict=True))),
     }
     _print_table(scores)
     if args.sheet:

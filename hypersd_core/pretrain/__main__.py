@@ -51,7 +51,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--pictures", type=int, default=24_000)
     parser.add_argument("--autoencoder-steps", type=int, default=1_800)
     parser.add_argument("--decoder-steps", type=int, default=7_500)
-    parser.add_argument("--denoiser-steps", type=int, default=8_600)
+    parser.add_argument("--denoiser-steps", type=int, default=9_600)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, help="processor threads of one training process")
     parser.add_argument(
