@@ -49,7 +49,8 @@ async def test_four_pictures_come_in_one_gallery_with_their_seeds(visitor: Visit
 
 
 async def test_inline_flags_are_understood_with_typographic_dashes(visitor: Visitor) -> None:
-    message_id = await visitor.imagine("a man \u2014steps 2 \u2013\u2013seed 5 \u2014\u2014sampler tcd --ar 3:4")
+    flags = "\u2014steps 2 \u2013\u2013seed 5 \u2014\u2014sampler tcd --ar 3:4"
+    message_id = await visitor.imagine(f"a man {flags}")
     text = text_of(await visitor.until_drawn(message_id))
     assert "TCD · 2 steps" in text
     assert "56×72" in text

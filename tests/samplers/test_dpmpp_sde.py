@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 import torch
-from tests.samplers.closed_forms import SCHEDULE, Gaussian, nonlinear
-from tests.samplers.diffusers_reference import SD_BETAS, DPMSolverSDEScheduler
-from tests.samplers.k_diffusion_reference import sampling
 from torch import Tensor
 
 from hypersd_core.samplers import initial_noise
 from hypersd_core.samplers.dpmpp_sde import sample_dpmpp_sde
 from hypersd_core.samplers.noise import BrownianNoise
+from tests.samplers.closed_forms import SCHEDULE, Gaussian, nonlinear
+from tests.samplers.diffusers_reference import SD_BETAS, DPMSolverSDEScheduler
+from tests.samplers.k_diffusion_reference import sampling
 
 CPU = torch.device("cpu")
 SHAPE = (4, 8, 8)

@@ -5,12 +5,12 @@ from itertools import pairwise
 
 import pytest
 import torch
-from tests.samplers.diffusers_reference import SD_BETAS, DDIMScheduler, TCDScheduler
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.samplers.k_diffusion_reference import sampling
 
 from hypersd_core.samplers import NoiseSchedule
+from tests.samplers.diffusers_reference import SD_BETAS, DDIMScheduler, TCDScheduler
+from tests.samplers.k_diffusion_reference import sampling
 
 SCHEDULE = NoiseSchedule.scaled_linear()
 

@@ -6,10 +6,10 @@ from itertools import pairwise
 import pytest
 import torch
 from diffusers.utils.torch_utils import randn_tensor
-from tests.samplers.k_diffusion_reference import sampling
 
 from hypersd_core.samplers import NoiseSchedule, initial_noise
 from hypersd_core.samplers.noise import BrownianNoise, StepNoise
+from tests.samplers.k_diffusion_reference import sampling
 
 CPU = torch.device("cpu")
 SHAPE = (4, 8, 6)

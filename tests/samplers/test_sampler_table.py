@@ -4,12 +4,12 @@ import math
 
 import pytest
 import torch
-from tests.samplers.closed_forms import SCHEDULE, nonlinear
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from hypersd_core.samplers import SAMPLERS, initial_noise
 from hypersd_core.sampling import SAMPLING_METHODS, model_calls
+from tests.samplers.closed_forms import SCHEDULE, nonlinear
 
 CPU = torch.device("cpu")
 SHAPE = (4, 8, 6)

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 import torch
-from tests.samplers.closed_forms import SCHEDULE, Gaussian, nonlinear
-from tests.samplers.diffusers_reference import SD_BETAS, TCDScheduler
 from torch import Tensor
 
 from hypersd_core.samplers import initial_noise
 from hypersd_core.samplers.noise import StepNoise
 from hypersd_core.samplers.schedule import Denoise
 from hypersd_core.samplers.tcd import sample_tcd
+from tests.samplers.closed_forms import SCHEDULE, Gaussian, nonlinear
+from tests.samplers.diffusers_reference import SD_BETAS, TCDScheduler
 
 CPU = torch.device("cpu")
 SHAPE = (4, 8, 8)

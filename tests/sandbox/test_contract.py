@@ -8,7 +8,6 @@ from tests.contract import check_exchanges
 from tests.sandbox.page_client import PageClient
 from tests.sandbox.sample_bot import SampleBot
 
-
 pytestmark = contract.needs_document()
 
 

@@ -64,7 +64,7 @@ async def test_a_subcommand_is_found_by_its_full_name(bot: SampleBot, page: Page
 async def test_commands_work_in_the_direct_message(bot: SampleBot, page: PageClient) -> None:
     answer = await page.act("command", channel="dm", name="keep", options={})
     assert answer["outcome"] == "message"
-    assert await page.messages(user="ben", channel="Hyper-SD") == []
+    assert await page.messages(user="ben", channel="dm") == []
 
 
 async def test_a_menu_command_gets_the_message(bot: SampleBot, page: PageClient) -> None:

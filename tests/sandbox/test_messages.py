@@ -132,10 +132,8 @@ async def test_a_direct_message_reaches_one_person(bot: SampleBot, page: PageCli
     user = discord.Object(int(ben["id"]))
     channel = await bot.create_dm(user)
     message = await channel.send("psst")
-    assert [m["id"] for m in await page.messages(user="ben", channel="Hyper-SD")] == [
-        str(message.id)
-    ]
-    assert await page.messages(user="ada", channel="Hyper-SD") == []
+    assert [m["id"] for m in await page.messages(user="ben", channel="dm")] == [str(message.id)]
+    assert await page.messages(user="ada", channel="dm") == []
     assert await refused(bot.create_dm(discord.Object(1))) == (400, 50033)
 
 
