@@ -21,9 +21,7 @@ def main() -> int:
         torch.set_num_threads(args.threads)
     work: Path = args.work
     pictures = dataset.load_or_draw(work, count=args.pictures, size_px=models.SIZE_PX)
-    tokenizer = models.load_or_train_tokenizer(
-        work / "tokenizer", pictures.labels, seed=args.seed
-    )
+    tokenizer = models.load_or_train_tokenizer(work / "tokenizer", pictures.labels, seed=args.seed)
     vae = autoencoder.train_autoencoder(
         pictures.pixels, work / "autoencoder.pt", total=args.autoencoder_steps, seed=args.seed
     )
@@ -51,7 +49,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--pictures", type=int, default=24_000)
     parser.add_argument("--autoencoder-steps", type=int, default=1_800)
     parser.add_argument("--decoder-steps", type=int, default=7_500)
-    parser.add_argument("--denoiser-steps", type=int, default=9_600)
+    parser.add_argument("--denoiser-steps", type=int, default=9_800)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, help="processor threads of one training process")
     parser.add_argument(

@@ -26,7 +26,7 @@ _OFFSET_NOISE = 0.1  # Guttenberg (2023): hides the mean colour, so that it is r
 _MIN_SNR_GAMMA = 5.0  # Hang et al. (2023), eq. 8, for the loss of v
 _MAX_WEIGHT = 25.0
 _READING = 0.5  # weight of the readers' loss
-_EMA = 0.999
+_EMA = 0.995
 
 
 class Denoiser(nn.Module):
