@@ -63,9 +63,5 @@ class BotProcess:
 
 def bot_environment(local_dir: Path) -> dict[str, str]:
     """An operator's environment without any of the settings of the machine's user."""
-    kept = {
-        k: v
-        for k, v in os.environ.items()
-        if (not k.startswith(("HYPERSD_", "DISCORD_TOKEN")) or k == "HYPERSD_MODELS_DIR")
-    }
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("HYPERSD_", "DISCORD_TOKEN"))}
     return kept | {"HYPERSD_LOCAL_DIR": str(local_dir), "OMP_NUM_THREADS": "1"}

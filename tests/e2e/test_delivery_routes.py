@@ -52,11 +52,11 @@ async def test_a_private_result_never_falls_back_to_the_channel(visitor: Visitor
     assert not any("secret" in text_of(m) for m in await visitor.messages(user="ben"))
 
 
-@pytest.mark.usefixtures("closed_channel")
 async def test_pictures_that_no_route_takes_are_kept_for_show(
     visitor: Visitor, local_dir: Path
 ) -> None:
-    await visitor.fault("POST /users/@me/channels", status=403, code=50007)
+    # the channel refuses first, then the direct message
+    await visitor.fault("POST /channels/*/messages", status=403, code=50007, times=2)
     await visitor.imagine("a man, kept", **SLOW)
     await visitor.post("/sandbox/expire", {})
     await until_rows(local_dir, STATE, "a man, kept", expected=[("made",)])

@@ -40,3 +40,8 @@ class Visitor(PageClient):
         button = custom_id(await self.message(message_id), "cancel")
         await self.press(message_id, button, **fields)
         await self.until(lambda m: m["id"] == message_id and "Cancelled" in text_of(m))
+
+    async def end(self, message_id: str) -> None:
+        """Cancel a job unless its pictures are there already."""
+        if not picture_urls(await self.message(message_id)):
+            await self.cancel(message_id)
