@@ -57,6 +57,8 @@ class Bot(commands.AutoShardedBot):
     """The Discord client. It asks for no privileged intent and never pings anybody by accident."""
 
     def __init__(self, service: Service, recipe: Recipe, *, model: str) -> None:
+        # The bot has no voice, so that its libraries are missing is no news.
+        discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
         super().__init__(
             command_prefix=commands.when_mentioned,
             intents=discord.Intents(guilds=True),
