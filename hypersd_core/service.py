@@ -40,7 +40,7 @@ class Caps:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
-    """An accepted job: how many are drawn before it, and when it should be drawn."""
+    """An accepted job: how many come before it, one being drawn included, and when it is due."""
 
     job: Job
     position: int
@@ -215,7 +215,8 @@ class Service:
         assert units is not None
         own_units = self._costs.units(job.request)
         eta_ms = self._running_ms() + (units + own_units) * self._costs.ms_per_unit
-        return Ticket(job=job, position=position, eta_s=eta_ms / 1000)
+        being_drawn = self._running is not None
+        return Ticket(job=job, position=position + being_drawn, eta_s=eta_ms / 1000)
 
     def _running_ms(self) -> float:
         """What the job in hand should still take."""

@@ -195,11 +195,15 @@ async def test_encoding_happens_neither_on_the_loop_nor_on_the_gpu_thread(bot: B
 async def test_a_ticket_says_how_many_are_before_and_how_long_it_takes(bot: Bot) -> None:
     await bot.hold()
     first, second = await bot.submit(), await bot.submit()
-    assert (first.position, second.position) == (0, 1)
+    assert (first.position, second.position) == (1, 2)  # one is being drawn
     one_s = 4 * 2 * 64 * 128 / 1e6 * 1e6 / 1000  # steps x guidance x megapixels x ms per unit
     assert first.eta_s == pytest.approx(2 * one_s, abs=WAIT_S)
     assert second.eta_s == pytest.approx(3 * one_s, abs=WAIT_S)
     assert bot.service.position(second.job.id) == 1
+
+
+async def test_a_ticket_of_an_idle_bot_has_nothing_before_it(bot: Bot) -> None:
+    assert (await bot.submit()).position == 0
 
 
 async def test_estimates_follow_the_measured_time(bot: Bot) -> None:
