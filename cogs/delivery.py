@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 _TOKEN_MARGIN = timedelta(seconds=20)  # an upload must end before the token does
 _RETRY_AFTER_S = (2.0, 10.0, 60.0)
 _MAX_AT_ONCE = 8
+_ROUTE_IS_CLOSED = {401, 403, 404}  # a token that is no longer good, no permission, nothing there
 
 Route = Callable[[Job], Awaitable[tuple[int, int]]]
 """Posts a job and returns (channel id, message id)."""
@@ -98,10 +99,8 @@ class Delivery(commands.Cog):
         for route in self._routes(job):
             try:
                 channel_id, message_id = await route(job)
-            except (discord.NotFound, discord.Forbidden) as error:
-                log.info("job %d: %s refused: %s", job.id, route.__name__, error)
             except discord.HTTPException as error:
-                if error.status != 401:  # an interaction token that is no longer good
+                if error.status not in _ROUTE_IS_CLOSED:
                     raise
                 log.info("job %d: %s refused: %s", job.id, route.__name__, error)
             else:

@@ -39,10 +39,9 @@ def result(
     gallery: ui.MediaGallery[ui.LayoutView] = ui.MediaGallery()
     for file in files:
         gallery.add_item(media=file, description=file.description)
-    author = f"<@{job.origin.user_id}> · " if mention else ""
     return _card(
         _ACCENT,
-        ui.TextDisplay(author + _prompt_line(job.request)),
+        ui.TextDisplay(_author(job, mention) + _prompt_line(job.request)),
         gallery,
         ui.TextDisplay(f"-# {settings_line(job.request)}\n-# {_seeds_line(job)}"),
         _row(buttons),
@@ -51,10 +50,9 @@ def result(
 
 def failed(job: Job, buttons: Sequence[Button], *, mention: bool) -> ui.LayoutView:
     """Why there is no picture, in our own sentence."""
-    author = f"<@{job.origin.user_id}> · " if mention else ""
     return _card(
         _RED,
-        ui.TextDisplay(author + _prompt_line(job.request)),
+        ui.TextDisplay(_author(job, mention) + _prompt_line(job.request)),
         ui.TextDisplay(discord.utils.escape_markdown(job.failure)),
         ui.TextDisplay(f"-# job {job.id}"),
         _row(buttons),
@@ -114,6 +112,10 @@ def _card(colour: discord.Colour, *items: ui.Item[ui.LayoutView]) -> ui.LayoutVi
 def _row(buttons: Sequence[Button]) -> ui.ActionRow[Any]:
     row: ui.ActionRow[Any] = ui.ActionRow(*buttons)
     return row
+
+
+def _author(job: Job, mention: bool) -> str:
+    return f"<@{job.origin.user_id}> · " if mention else ""
 
 
 def _prompt_line(request: GenerationRequest) -> str:

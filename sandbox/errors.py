@@ -74,11 +74,6 @@ def unknown_interaction() -> DiscordError:
     return DiscordError(404, 10062, "Unknown interaction")
 
 
-def unknown_command() -> DiscordError:
-    """The application has no such command."""
-    return DiscordError(404, 10063, "Unknown application command")
-
-
 def already_acknowledged() -> DiscordError:
     """The interaction had its one first answer."""
     return DiscordError(400, 40060, "Interaction has already been acknowledged.")

@@ -17,6 +17,7 @@ from hypersd_core.pretrain.drawings import Labels, draw, is_held_out
 log = logging.getLogger(__name__)
 
 _PART = 500  # pictures a worker draws between two lines of progress
+_MAX_PARTS = 1_000
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ def _draw_all(pixels_path: Path, labels_path: Path, *, count: int, size_px: int)
     labels: list[Labels] = []
     with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
         draw_part = partial(_draw_part, part_size=min(_PART, count), size_px=size_px)
-        for drawn in pool.imap(draw_part, _part_numbers()):
+        for drawn in pool.imap(draw_part, range(_MAX_PARTS)):
             pixels += [picture for picture, _ in drawn]
             labels += [label for _, label in drawn]
             left_s = (time.monotonic() - started) * max(0, count - len(labels)) / len(labels)
@@ -58,10 +59,6 @@ def _draw_all(pixels_path: Path, labels_path: Path, *, count: int, size_px: int)
     rows = [dataclasses.asdict(label) for label in labels[:count]]
     labels_path.with_suffix(".partial").write_text(json.dumps(rows), "utf-8")
     labels_path.with_suffix(".partial").replace(labels_path)
-
-
-def _part_numbers() -> range:
-    return range(1_000)
 
 
 def _draw_part(

@@ -99,6 +99,7 @@ _ADVENTURER_GLASSES: Mapping[str, tuple[str, ...]] = {
     "sunglasses": ("01",),
     "glasses": ("02", "04", "05"),
 }
+_ADVENTURER_DETAILS = {"freckles": "freckles", "blush": "blush", "moustache": "mustache"}
 # front hair, hair behind the head (None: no hair there)
 _TOON_HAIR: Mapping[str, tuple[tuple[str, str | None], ...]] = {
     "short": (("sideComed", None), ("undercut", None)),
@@ -189,7 +190,7 @@ def _adventurer(rng: random.Random) -> tuple[Labels, str, dict[str, Any]]:
         "glassesProbability": 100 if glasses else 0,
         "glassesVariant": [_variant(rng, _ADVENTURER_GLASSES[glasses or "glasses"])],
         "detailsProbability": 100 if details else 0,
-        "detailsVariant": [details.replace("mou", "mu") or "freckles"],
+        "detailsVariant": [_ADVENTURER_DETAILS[details or "freckles"]],
         "earringsProbability": 0,
     }
     return labels, "adventurer", options
