@@ -41,6 +41,18 @@ _TOKEN = re.compile(
 _BREAK_WORD = re.compile(r"(?:(?<!\s)\s+)?\bBREAK\b\s*")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoraTag:
+    """``<lora:name:weight:text_weight>``: which LoRA, and how strongly on UNet and text encoders.
+
+    ``weight`` is that of the UNet.
+    """
+
+    name: str
+    weight: float = 1.0
+    text_weight: float = 1.0
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """One input of a text encoder: BOS, up to 75 tokens, EOS, padding.

@@ -5,21 +5,90 @@ Checked once, on construction; trusted afterwards. All of them go to JSON and ba
 
 import dataclasses
 import enum
+import itertools
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
 from hypersd_core.errors import InvalidRequest
+from hypersd_core.prompt import LoraTag
 from hypersd_core.sampling import SAMPLING_METHODS
 
 MAX_PROMPT_CHARS = 2_000
 MAX_STEPS = 50
+TRAINING_TIMESTEPS = 1_000
 MAX_GUIDANCE = 30.0
 MAX_COUNT = 4
 MAX_SEED = 2**32 - 1
 SIZE_MULTIPLE_PX = 8
 MIN_SIDE_PX, MAX_SIDE_PX = 32, 2_048
 MAX_ENLARGE = 8
+MAX_LORAS = 8
+MAX_LORA_WEIGHT = 4.0
+MAX_CLIP_SKIP = 4
+MAX_HIRES_SCALE = 4.0
+
+
+class Emphasis(enum.StrEnum):
+    """What prompt weights do to the text encoders' states. Both names are A1111's."""
+
+    ORIGINAL = "original"
+    """Multiply, then restore each chunk's mean."""
+    NO_NORM = "no_norm"
+    """Multiply only; kinder to SDXL."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Variation:
+    """Initial noise on the way (slerp) from a picture's own seed to ``seed``, ``strength`` of it.
+
+    Picture ``i`` goes towards ``seed + i``. The strength is from 0, no change, to 1.
+    """
+
+    seed: int
+    strength: float
+
+    def __post_init__(self) -> None:
+        _check_range("variation seed", self.seed, 0, MAX_SEED)
+        _check_range("variation strength", self.strength, 0, 1)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A picture to start from instead of noise alone; resized to the request's size.
+
+    ``picture`` and ``mask`` name files among the input pictures. ``strength`` is how much of it is
+    noised and drawn again: 0 nothing, 1 everything. Where a ``mask`` is white the picture is drawn,
+    elsewhere it is kept; no mask is all white. ``upscaler`` enlarges a picture that is too small:
+    ``lanczos``, or the name of a model file.
+    """
+
+    picture: str
+    strength: float
+    mask: str = ""
+    upscaler: str = "lanczos"
+
+    def __post_init__(self) -> None:
+        _check_range("strength", self.strength, 0, 1)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Hires:
+    """A second pass over the finished picture at ``scale`` times its size.
+
+    ``upscaler`` is ``latent``, ``lanczos`` or the name of a model file; ``strength`` as in
+    ``Source``; ``steps`` of 0 are those of the request.
+    """
+
+    scale: float
+    strength: float
+    steps: int = 0
+    upscaler: str = "latent"
+
+    def __post_init__(self) -> None:
+        _check_range("hires scale", self.scale, 1, MAX_HIRES_SCALE)
+        _check_range("hires strength", self.strength, 0, 1)
+        _check_range("hires steps", self.steps, 0, MAX_STEPS)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +96,11 @@ class GenerationRequest:
     """Every parameter of one job. The same request gives the same bytes on the same machine.
 
     ``guidance`` of 1 or less means none: the negative prompt then has no effect. Picture ``i`` uses
-    ``seed + i``. ``enlarge`` is the whole factor by which finished pictures are enlarged (Lanczos).
+    ``seed + i``. ``timesteps`` are those the model was made for, one a step; without any, the
+    sampler spreads its own. ``vae`` replaces the model's own. ``clip_skip`` counts from the last
+    layer of SD1.5's text encoder, which is 1. ``enlarge`` is the whole factor by which finished
+    pictures are enlarged (Lanczos). ``notes`` tell the person how the request was understood; they
+    change nothing.
     """
 
     prompt: str
@@ -41,7 +114,17 @@ class GenerationRequest:
     height: int
     seed: int
     count: int = 1
+    timesteps: tuple[int, ...] = ()
+    loras: tuple[LoraTag, ...] = ()
+    vae: str = ""
+    emphasis: Emphasis = Emphasis.ORIGINAL
+    clip_skip: int = 1
+    tiling: bool = False
+    variation: Variation | None = None
+    source: Source | None = None
+    hires: Hires | None = None
     enlarge: int = 1
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.prompt.strip():
@@ -63,6 +146,7 @@ class GenerationRequest:
         _check_range("seed", self.seed, 0, MAX_SEED)
         _check_range("count", self.count, 1, MAX_COUNT)
         _check_range("enlarge", self.enlarge, 1, MAX_ENLARGE)
+        _check_range("clip skip", self.clip_skip, 1, MAX_CLIP_SKIP)
         for name, side_px in (("width", self.width), ("height", self.height)):
             _check_range(name, side_px, MIN_SIDE_PX, MAX_SIDE_PX)
             if side_px % SIZE_MULTIPLE_PX:
@@ -70,6 +154,48 @@ class GenerationRequest:
                     f"{name} must be divisible by {SIZE_MULTIPLE_PX}, got {side_px}: "
                     f"try {side_px // SIZE_MULTIPLE_PX * SIZE_MULTIPLE_PX}."
                 )
+        self._check_timesteps()
+        self._check_loras()
+        self._check_hires()
+
+    def _check_timesteps(self) -> None:
+        if not self.timesteps:
+            return
+        if len(self.timesteps) != self.steps:
+            raise InvalidRequest(
+                f"{self.steps} steps need as many timesteps, got {list(self.timesteps)}."
+            )
+        for timestep in self.timesteps:
+            _check_range("a timestep", timestep, 0, TRAINING_TIMESTEPS - 1)
+        if any(later >= earlier for earlier, later in itertools.pairwise(self.timesteps)):
+            raise InvalidRequest(f"Timesteps must fall, got {list(self.timesteps)}.")
+
+    def _check_loras(self) -> None:
+        if len(self.loras) > MAX_LORAS:
+            raise InvalidRequest(
+                f"{len(self.loras)} LoRAs are asked for; at most {MAX_LORAS} are allowed."
+            )
+        for lora in self.loras:
+            for weight in (lora.weight, lora.text_weight):
+                _check_range(
+                    f"the weight of {lora.name}", weight, -MAX_LORA_WEIGHT, MAX_LORA_WEIGHT
+                )
+
+    def _check_hires(self) -> None:
+        if self.hires is not None:
+            for name, side_px in zip(("width", "height"), self.final_size, strict=True):
+                _check_range(f"the {name} after the hires pass", side_px, MIN_SIDE_PX, MAX_SIDE_PX)
+
+    @property
+    def final_size(self) -> tuple[int, int]:
+        """Width and height of what is drawn, after a hires pass and before ``enlarge``."""
+        if self.hires is None:
+            return self.width, self.height
+        width, height = (
+            round(side_px * self.hires.scale / SIZE_MULTIPLE_PX) * SIZE_MULTIPLE_PX
+            for side_px in (self.width, self.height)
+        )
+        return width, height
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -82,8 +208,17 @@ class GenerationRequest:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
-        """The request that ``to_json`` described."""
-        return cls(**values)
+        """The request that ``to_json`` described; what older ones lack takes its default."""
+        nested: dict[str, Any] = {}
+        for key, kind in (("variation", Variation), ("source", Source), ("hires", Hires)):
+            if values.get(key) is not None:
+                nested[key] = kind(**values[key])
+        if "emphasis" in values:
+            nested["emphasis"] = Emphasis(values["emphasis"])
+        nested["loras"] = tuple(LoraTag(**lora) for lora in values.get("loras", ()))
+        for key in ("timesteps", "notes"):
+            nested[key] = tuple(values.get(key, ()))
+        return cls(**(values | nested))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

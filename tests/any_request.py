@@ -4,17 +4,23 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from hypersd_core.prompt import LoraTag
 from hypersd_core.request import (
+    MAX_CLIP_SKIP,
     MAX_COUNT,
     MAX_ENLARGE,
     MAX_GUIDANCE,
+    MAX_LORA_WEIGHT,
     MAX_PROMPT_CHARS,
     MAX_SEED,
     MAX_SIDE_PX,
     MAX_STEPS,
     MIN_SIDE_PX,
     SIZE_MULTIPLE_PX,
+    Emphasis,
     GenerationRequest,
+    Source,
+    Variation,
 )
 from hypersd_core.sampling import SAMPLING_METHODS
 
@@ -36,6 +42,10 @@ def make_request(**changes: Any) -> GenerationRequest:
 
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=MAX_PROMPT_CHARS)
+_NAMES = st.text(st.characters(codec="utf-8"), max_size=40)
+_SHARES = st.floats(0, 1)
+_SEEDS = st.integers(0, MAX_SEED)
+_WEIGHTS = st.floats(-MAX_LORA_WEIGHT, MAX_LORA_WEIGHT)
 _SIDES = st.integers(MIN_SIDE_PX // SIZE_MULTIPLE_PX, MAX_SIDE_PX // SIZE_MULTIPLE_PX).map(
     lambda side: side * SIZE_MULTIPLE_PX
 )
@@ -43,14 +53,26 @@ REQUESTS = st.builds(
     GenerationRequest,
     prompt=TEXTS.filter(str.strip),
     negative=TEXTS,
-    model=st.text(st.characters(codec="utf-8"), max_size=40),
+    model=_NAMES,
     sampler=st.sampled_from(sorted(SAMPLING_METHODS)),
     steps=st.integers(1, MAX_STEPS),
     guidance=st.floats(0, MAX_GUIDANCE),
-    eta=st.floats(0, 1),
+    eta=_SHARES,
     width=_SIDES,
     height=_SIDES,
-    seed=st.integers(0, MAX_SEED),
+    seed=_SEEDS,
     count=st.integers(1, MAX_COUNT),
+    timesteps=st.just(()),
+    loras=st.lists(
+        st.builds(LoraTag, name=_NAMES, weight=_WEIGHTS, text_weight=_WEIGHTS), max_size=3
+    ).map(tuple),
+    vae=_NAMES,
+    emphasis=st.sampled_from(Emphasis),
+    clip_skip=st.integers(1, MAX_CLIP_SKIP),
+    tiling=st.booleans(),
+    variation=st.none() | st.builds(Variation, seed=_SEEDS, strength=_SHARES),
+    source=st.none() | st.builds(Source, picture=_NAMES, strength=_SHARES, mask=_NAMES),
+    hires=st.none(),
     enlarge=st.integers(1, MAX_ENLARGE),
+    notes=st.lists(TEXTS, max_size=2).map(tuple),
 )

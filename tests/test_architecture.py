@@ -27,7 +27,12 @@ ALLOWED = {
     "hypersd_core.prompt": ("hypersd_core.errors",),
     "hypersd_core.flags": ("hypersd_core.errors",),
     "hypersd_core.sampling": (),
-    "hypersd_core.request": ("hypersd_core.errors", "hypersd_core.sampling"),
+    "hypersd_core.models": (),
+    "hypersd_core.request": (
+        "hypersd_core.errors",
+        "hypersd_core.prompt",
+        "hypersd_core.sampling",
+    ),
     "hypersd_core.recipes": (
         "hypersd_core.errors",
         "hypersd_core.flags",
