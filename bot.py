@@ -10,28 +10,32 @@ import contextlib
 import logging
 import signal
 import sys
+import time
 import uuid
 from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
 import discord
+import numpy as np
 import yarl
 from discord import app_commands
 from discord.ext import commands
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
+from numpy.typing import NDArray
 
 from cogs import results, views
 from cogs.answers import answer
 from cogs.delivery import Delivery
 from cogs.imagine import Imagine
 from cogs.queue import Queue
+from hypersd_core.assembly import Workshop, build_engine
 from hypersd_core.encode import encode_picture
 from hypersd_core.errors import HyperSDError, SettingsError
-from hypersd_core.jobs.gpu_thread import Engine, GpuThread
-from hypersd_core.recipes import Recipe, load_recipe
-from hypersd_core.sampling import model_calls
+from hypersd_core.jobs.gpu_thread import GpuThread
+from hypersd_core.library import Library
+from hypersd_core.request import EncodedPicture, GenerationRequest
 from hypersd_core.service import Caps, Service
 from hypersd_core.settings import Settings
 from hypersd_core.store import Store
@@ -43,6 +47,8 @@ EXIT_SETTINGS = 2
 _SANDBOX_TOKEN = "sandbox"  # noqa: S105 - the sandbox takes any
 # A guess until the first picture is measured: one unguided model call for a megapixel.
 _GUESSED_MS_PER_UNIT = 1_000.0
+_LOOK_EVERY_S = 10.0
+_LOADING_EVERY_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +62,7 @@ class Discord:
 class Bot(commands.AutoShardedBot):
     """The Discord client. It asks for no privileged intent and never pings anybody by accident."""
 
-    def __init__(self, service: Service, recipe: Recipe, *, model: str) -> None:
+    def __init__(self, service: Service, library: Library) -> None:
         # The bot has no voice, so that its libraries are missing is no news.
         discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
         super().__init__(
@@ -67,15 +73,14 @@ class Bot(commands.AutoShardedBot):
             chunk_guilds_at_startup=False,
         )
         self._service = service
-        self._recipe = recipe
-        self._model = model
+        self._library = library
         self.tree.error(_report)
 
     async def setup_hook(self) -> None:
         """Register cogs, buttons and commands, before the gateway is connected."""
         delivery = Delivery(self, self._service)
         await self.add_cog(delivery)
-        await self.add_cog(Imagine(self._service, delivery, self._recipe, model=self._model))
+        await self.add_cog(Imagine(self._service, delivery, self._library))
         await self.add_cog(Queue(self._service))
         self.add_dynamic_items(results.JobButton)
         await self.tree.sync()
@@ -120,40 +125,66 @@ def _wants_sandbox(args: argparse.Namespace, settings: Settings) -> bool:
 
 async def _serve(settings: Settings, *, use_sandbox: bool) -> None:
     _stop_on_sigterm()
-    recipe = load_recipe(settings.model_folder, settings.recipes_file)
+    workshop = await asyncio.to_thread(Workshop.open, settings)
+    default = workshop.library.model()
     async with contextlib.AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store.open(settings.local_dir))
         there = await _choose_discord(settings, stack, use_sandbox=use_sandbox)
-        worker = GpuThread(lambda: _build_engine(settings))
+        worker = GpuThread(
+            lambda: build_engine(
+                workshop.library, preload=default.file.name, on_load=_LoadingLog().tell
+            )
+        )
         worker.start()
         stack.push_async_callback(worker.close)
-        print(f"Loading {recipe.title} …", flush=True)
+        print(f"Loading {default.file.name} …", flush=True)
         await worker.ready()
-        service = _service(settings, store, worker)
+        service = _service(settings, store, worker, workshop)
         await service.recover()
         pump = asyncio.create_task(service.run())
         stack.push_async_callback(_stop, service, pump)
-        bot = Bot(service, recipe, model=settings.model)
+        watching = asyncio.create_task(_watch_models(workshop.library))
+        stack.callback(watching.cancel)
+        bot = Bot(service, workshop.library)
         await stack.enter_async_context(bot)
         announcing = asyncio.create_task(_announce(bot, there))
         stack.callback(announcing.cancel)
         await _connect(bot, there)
 
 
-def _build_engine(settings: Settings) -> Engine:
-    """Import and load on the GPU thread: torch takes seconds, wrong settings are told before."""
-    from hypersd_core.engine import engine, loader  # noqa: PLC0415
+class _LoadingLog:
+    """Tells of a model that loads, but not of every percent. On the GPU thread."""
 
-    return engine.Engine(loader.load_model(settings.model_folder, loader.best_device()))
+    def __init__(self) -> None:
+        self._told_s = time.monotonic()
+
+    def tell(self, model: str, part: str, share: float) -> None:
+        """Log a line every few seconds."""
+        if time.monotonic() - self._told_s > _LOADING_EVERY_S:
+            self._told_s = time.monotonic()
+            log.info("loading %s: %.0f %%, %s", model, 100 * share, part)
 
 
-def _service(settings: Settings, store: Store, worker: GpuThread) -> Service:
+async def _watch_models(library: Library) -> None:
+    """Find new files without a restart. A folder that cannot be read is tried again."""
+    while True:
+        await asyncio.sleep(_LOOK_EVERY_S)
+        try:
+            await asyncio.to_thread(library.refresh)
+        except (HyperSDError, OSError):
+            log.exception("the models folder cannot be read")
+
+
+def _service(settings: Settings, store: Store, worker: GpuThread, workshop: Workshop) -> Service:
+    def encode(pixels: NDArray[np.uint8], request: GenerationRequest, index: int) -> EncodedPicture:
+        return encode_picture(pixels, request, index, hashes=workshop.known_hashes(request))
+
     return Service(
         store,
         worker,
         pictures_folder=settings.local_dir / "pictures",
-        encode=encode_picture,
-        model_calls=lambda request: model_calls(request.sampler, request.steps),
+        encode=encode,
+        load_pictures=workshop.load_pictures,
         ms_per_unit=_GUESSED_MS_PER_UNIT,
         caps=Caps(per_user=settings.max_waiting_per_user, per_guild=settings.max_waiting_per_guild),
     )

@@ -15,8 +15,10 @@ from discord.ext import commands
 from cogs import results, views
 from cogs.answers import answer, refusing
 from cogs.delivery import Delivery
+from hypersd_core.compose import compose
+from hypersd_core.errors import HyperSDError
 from hypersd_core.flags import PromptFlags
-from hypersd_core.recipes import Recipe, compose
+from hypersd_core.library import Library
 from hypersd_core.request import (
     MAX_COUNT,
     MAX_GUIDANCE,
@@ -31,6 +33,8 @@ from hypersd_core.service import Service
 
 log = logging.getLogger(__name__)
 
+_MAX_CHOICES, _MAX_CHOICE_CHARS = 25, 100  # Discord's limits
+
 SAMPLER_CHOICES = [
     app_commands.Choice(name=method.full_label, value=key)
     for key, method in SAMPLING_METHODS.items()
@@ -40,15 +44,15 @@ SAMPLER_CHOICES = [
 class Imagine(commands.Cog, name=results.REQUESTS_COG):
     """Accepts requests: from the command, and from the buttons on results."""
 
-    def __init__(self, service: Service, delivery: Delivery, recipe: Recipe, *, model: str) -> None:
+    def __init__(self, service: Service, delivery: Delivery, library: Library) -> None:
         self._service = service
         self._delivery = delivery
-        self._recipe = recipe
-        self._model = model
+        self._library = library
 
     @app_commands.command(description="Draw pictures from words.")
     @app_commands.describe(
         prompt="What to draw. (Brackets) weigh more; flags such as --steps 2 --ar 3:2 work too.",
+        model="Which model draws.",
         negative="What to keep out of the picture; needs a guidance above 1.",
         steps="More steps take longer and show more detail.",
         guidance="How strictly to follow the prompt; 1 or less is fastest.",
@@ -65,6 +69,7 @@ class Imagine(commands.Cog, name=results.REQUESTS_COG):
         self,
         interaction: discord.Interaction[Any],
         prompt: str,
+        model: str | None = None,
         negative: str | None = None,
         steps: app_commands.Range[int, 1, MAX_STEPS] | None = None,
         guidance: app_commands.Range[float, 0.0, MAX_GUIDANCE] | None = None,
@@ -76,6 +81,7 @@ class Imagine(commands.Cog, name=results.REQUESTS_COG):
     ) -> None:
         """Draw ``prompt``. Ranges are checked by the request: Discord checks in its client only."""
         options = PromptFlags(
+            model=model,
             negative=negative,
             steps=steps,
             guidance=guidance,
@@ -86,16 +92,32 @@ class Imagine(commands.Cog, name=results.REQUESTS_COG):
             private=private,
         )
         async with refusing(interaction, typed=prompt):
-            request, is_private = compose(prompt, options, self._recipe, model=self._model)
-            await self._submit(interaction, request, private=is_private)
+            composed = compose(prompt, options, self._library)
+            await self._submit(interaction, composed.request, private=composed.private)
+
+    @imagine.autocomplete("model")
+    async def _complete_model(
+        self, _interaction: discord.Interaction[Any], typed: str
+    ) -> list[app_commands.Choice[str]]:
+        names = [choice.file.name for choice in self._library.models()]
+        matching = [name for name in names if typed.lower() in name.lower()]
+        return [
+            app_commands.Choice(name=name, value=name)
+            for name in matching[:_MAX_CHOICES]
+            if len(name) <= _MAX_CHOICE_CHARS
+        ]
 
     @imagine.autocomplete("size")
     async def _complete_size(
-        self, _interaction: discord.Interaction[Any], typed: str
+        self, interaction: discord.Interaction[Any], typed: str
     ) -> list[app_commands.Choice[str]]:
+        try:
+            recipe = self._library.model(interaction.namespace.model).recipe
+        except HyperSDError:  # a name that is not typed to its end yet
+            return []
         return [
             app_commands.Choice(name=label, value=value)
-            for label, value in self._recipe.size_choices()
+            for label, value in (recipe.size_choices() if recipe else [])
             if typed.lower() in label.lower()
         ]
 

@@ -18,6 +18,7 @@ _ACCENT = discord.Colour(0x7C5CFC)
 _MUTED = discord.Colour(0x6B7280)
 _RED = discord.Colour(0xD9534F)
 _MAX_PROMPT_SHOWN = 300
+_MAX_NOTES_SHOWN = 1_500
 _MAX_ALT_TEXT = 1_024  # Discord's limit for an attachment's description
 
 
@@ -27,6 +28,7 @@ def queued(job: Job, buttons: Sequence[Button], *, ahead: int, eta_s: float) -> 
     return _card(
         _MUTED,
         ui.TextDisplay(_prompt_line(job.request)),
+        *_notes(job.request),
         ui.TextDisplay(f"-# {place} · about {_seconds(eta_s)} · job {job.id}"),
         _row(buttons),
     )
@@ -44,6 +46,7 @@ def result(
         ui.TextDisplay(_author(job, mention) + _prompt_line(job.request)),
         gallery,
         ui.TextDisplay(f"-# {settings_line(job.request)}\n-# {_seeds_line(job)}"),
+        *_notes(job.request),
         _row(buttons),
     )
 
@@ -98,9 +101,15 @@ def settings_line(request: GenerationRequest) -> str:
         size + shown,
         request.model,
     ]
-    if request.negative and request.guidance <= 1:
-        parts.append("the negative prompt has no effect at CFG 1 or less")
     return " · ".join(parts)
+
+
+def _notes(request: GenerationRequest) -> list[ui.TextDisplay[ui.LayoutView]]:
+    """What the person should know about how the request was understood."""
+    if not request.notes:
+        return []
+    lines = "\n".join(f"-# {discord.utils.escape_markdown(note)}" for note in request.notes)
+    return [ui.TextDisplay(lines[:_MAX_NOTES_SHOWN])]
 
 
 def _card(colour: discord.Colour, *items: ui.Item[ui.LayoutView]) -> ui.LayoutView:

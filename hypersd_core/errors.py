@@ -7,7 +7,10 @@ allowed. The cause, where there is one, is chained for the log.
 
     HyperSDError
     ├── InvalidRequest          a value of a request is out of range
-    │   └── InvalidFlag         an inline flag in the prompt; knows its position
+    │   ├── InvalidPicture      a file is no picture, too large, damaged or gone
+    │   ├── InvalidFlag         an inline flag in the prompt; knows its position
+    │   ├── ModelNotFound       no model, LoRA, VAE or upscaler has this name
+    │   └── RecipeUnknown       nobody said how a model wants to be drawn with
     ├── QueueFull               this user or guild has too many jobs waiting
     ├── JobNotFound             no such job, or its pictures are gone
     ├── NotAllowed              the job belongs to somebody else
@@ -38,6 +41,18 @@ class InvalidFlag(InvalidRequest):
         super().__init__(message)
         self.flag = flag
         self.position = position
+
+
+class InvalidPicture(InvalidRequest):
+    """A file that somebody brought is no picture, too large, damaged or gone."""
+
+
+class ModelNotFound(InvalidRequest):
+    """No model, LoRA, VAE or upscaler in the models folder has this name."""
+
+
+class RecipeUnknown(InvalidRequest):
+    """Neither a sidecar nor the file itself says how this model wants to be drawn with."""
 
 
 class QueueFull(HyperSDError):

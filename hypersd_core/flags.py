@@ -28,6 +28,22 @@ class PromptFlags:
     eta: float | None = None
     negative: str | None = None
     private: bool | None = None
+    model: str | None = None
+    recipe: str | None = None
+    """The name of a recipe to draw by instead of the model's own."""
+    vae: str | None = None
+    strength: float | None = None
+    """How much of an input picture is drawn again, from 0 to 1."""
+    variation_seed: int | None = None
+    variation_strength: float | None = None
+    hires: float | None = None
+    """The factor by which a second pass enlarges the picture."""
+    hires_strength: float | None = None
+    hires_steps: int | None = None
+    upscaler: str | None = None
+    tiling: bool | None = None
+    clip_skip: int | None = None
+    emphasis: str | None = None
 
 
 def _whole_number(text: str) -> int:
@@ -98,6 +114,37 @@ _FLAGS = (
         allowed="the things to leave out",
     ),
     _Flag(field="private", names=("private",), takes="nothing", parse=_present, allowed="no value"),
+    _Flag(field="model", names=("model",), parse=_name, allowed="the name of a model"),
+    _Flag(field="recipe", names=("recipe",), parse=_name, allowed="the name of a recipe"),
+    _Flag(field="vae", names=("vae",), parse=_name, allowed="the name of a VAE"),
+    _Flag(field="strength", names=("strength", "denoise"), parse=_number, allowed="a number"),
+    _Flag(
+        field="variation_seed",
+        names=("variation-seed",),
+        parse=_whole_number,
+        allowed="a whole number",
+    ),
+    _Flag(
+        field="variation_strength",
+        names=("variation-strength",),
+        parse=_number,
+        allowed="a number",
+    ),
+    _Flag(field="hires", names=("hires",), parse=_number, allowed="a factor such as 1.5"),
+    _Flag(field="hires_strength", names=("hires-strength",), parse=_number, allowed="a number"),
+    _Flag(
+        field="hires_steps", names=("hires-steps",), parse=_whole_number, allowed="a whole number"
+    ),
+    _Flag(field="upscaler", names=("upscaler",), parse=_name, allowed="the name of an upscaler"),
+    _Flag(
+        field="tiling",
+        names=("tile", "tiling"),
+        takes="nothing",
+        parse=_present,
+        allowed="no value",
+    ),
+    _Flag(field="clip_skip", names=("clip-skip",), parse=_whole_number, allowed="a whole number"),
+    _Flag(field="emphasis", names=("emphasis",), parse=_name, allowed="original or no_norm"),
 )
 _BY_NAME = {name: flag for flag in _FLAGS for name in flag.names}
 

@@ -1,45 +1,97 @@
-"""How a model wants to be drawn with, and how a person's wishes become a whole request.
+"""How a model wants to be drawn with: the settings that it was made for. Values only.
 
-What the person says wins over the recipe; what nobody says is the recipe's.
+``hypersd_core.recipe_toml`` reads them from files, ``hypersd_core.recipe_book`` finds them.
 """
 
 import dataclasses
 import math
 import re
-import secrets
-import tomllib
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Self
 
-from hypersd_core.errors import InvalidRequest, ModelError
-from hypersd_core.flags import PromptFlags, split_flags
-from hypersd_core.prompt import check_brackets
-from hypersd_core.request import MAX_SEED, MIN_SIDE_PX, SIZE_MULTIPLE_PX, GenerationRequest
-from hypersd_core.sampling import SAMPLING_METHODS
+from hypersd_core.errors import InvalidRequest
+from hypersd_core.models import Family, Kind
+from hypersd_core.request import MIN_SIDE_PX, SIZE_MULTIPLE_PX, Emphasis
 
-_T = TypeVar("_T")
-_FALLBACK = "hyper-sdxl-merged"
 _SHAPES = {"square": (1, 1), "portrait": (3, 4), "landscape": (4, 3)}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """A released file that a recipe is for. Without ``sha256`` only its name is known."""
+
+    name: str
+    bytes: int = 0
+    sha256: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """The settings a model was made for. ``about`` tells people what it can draw.
 
-    ``eta`` left out is the sampler's own. ``enlarge`` is how many times larger pictures are shown.
+    ``guidance`` of 1 or less is none. ``eta`` left out is the sampler's own. ``enlarge`` is how
+    many times larger pictures are shown. A recipe with a reason to be ``undrawable`` knows a file
+    that the engine cannot draw with; its ``sampler`` is empty.
     """
 
+    name: str
     title: str
     about: str
-    sampler: str
+    family: Family | None = None
+    kinds: tuple[Kind, ...] = ()
+    names: tuple[str, ...] = ()
+    """Sets of words by which file names are known, see ``hypersd_core.file_names``."""
+    files: tuple[Release, ...] = ()
+    source: str = ""
+    """Where the numbers come from."""
+    sampler: str = ""
+    timesteps: tuple[int, ...] = ()
+    """The timesteps that the model was trained on, one a step; none are the sampler's own."""
     steps: int
+    steps_made_for: tuple[int, ...] = ()
+    """The least and the most steps that the file was distilled for; empty for any."""
     guidance: float
+    guidance_limit: float | None = None
+    """Above it pictures burn. Left out it is 1 for a model that is drawn without guidance."""
     eta: float | None = None
+    lora_scale: float = 1.0
+    """The weight of a LoRA where nobody says another."""
+    prediction: str = ""
+    """What the UNet predicts, where the file itself does not say."""
+    base: str = ""
+    """The checkpoint that lends a UNet file its text encoders and VAE."""
+    config: Path | None = None
+    """A folder with diffusers' configs, for a file of other widths than SDXL's or SD1.5's."""
+    vae: str = ""
+    clip_skip: int = 1
+    emphasis: Emphasis = Emphasis.ORIGINAL
     width: int
     height: int
     max_side_px: int
     enlarge: int = 1
     examples: tuple[str, ...] = ()
+    undrawable: str = ""
+
+    @property
+    def highest_guidance(self) -> float:
+        """The guidance above which pictures burn; infinite where nobody knows."""
+        if self.guidance_limit is not None:
+            return self.guidance_limit
+        return 1.0 if self.guidance <= 1 else math.inf
+
+    def sampled_as(self, other: Self) -> Self:
+        """This recipe with the sampling of ``other``, as a few-step LoRA brings its own."""
+        return dataclasses.replace(
+            self,
+            title=other.title,
+            sampler=other.sampler,
+            timesteps=other.timesteps,
+            steps=other.steps,
+            steps_made_for=other.steps_made_for,
+            guidance=other.guidance,
+            guidance_limit=other.guidance_limit,
+            eta=other.eta,
+        )
 
     def size(self, text: str) -> tuple[int, int]:
         """The width and height that ``text`` names: ``768x512``, ``3:2``, ``portrait``.
@@ -78,123 +130,6 @@ class Recipe:
         return width, height
 
 
-def load_recipe(model_folder: Path, recipes_file: Path) -> Recipe:
-    """The model's own ``recipe.toml``, else the entry for merged Hyper-SDXL checkpoints.
-
-    Raises ModelError for a missing model folder and for a recipe that cannot be drawn with.
-    """
-    if not model_folder.is_dir():
-        raise ModelError(f"There is no model folder {model_folder}.")
-    sidecar = model_folder / "recipe.toml"
-    if sidecar.exists():
-        return _to_recipe(_read_toml(sidecar), sidecar)
-    return _to_recipe(_read_toml(recipes_file).get(_FALLBACK, {}), recipes_file)
-
-
-def compose(
-    text: str, options: PromptFlags, recipe: Recipe, *, model: str
-) -> tuple[GenerationRequest, bool]:
-    """The whole request for what a person typed, and whether its result is private.
-
-    ``options`` are those of the slash command or command line; inline flags stand in ``text``. One
-    thing said in both places is an error. A missing seed is drawn here, once and for all.
-    """
-    check_brackets(text, name="prompt")  # as typed, so that places in it are those that people see
-    check_brackets(options.negative or "", name="negative prompt")
-    prompt, flags = split_flags(text)
-    chosen = _merge(flags, options)
-    width, height = recipe.size(_or(chosen.size, f"{recipe.width}x{recipe.height}"))
-    sampler = _sampler(chosen.sampler, recipe)
-    request = GenerationRequest(
-        prompt=prompt,
-        negative=chosen.negative or "",
-        model=model,
-        sampler=sampler,
-        steps=_or(chosen.steps, recipe.steps),
-        guidance=_or(chosen.guidance, recipe.guidance),
-        eta=_or(chosen.eta, _eta(sampler, recipe)),
-        width=width,
-        height=height,
-        seed=_or(chosen.seed, secrets.randbelow(MAX_SEED + 1)),
-        count=_or(chosen.count, 1),
-        enlarge=recipe.enlarge,
-    )
-    return request, bool(chosen.private)
-
-
-def _merge(flags: PromptFlags, options: PromptFlags) -> PromptFlags:
-    """The union of both; a thing said twice is an error that names it."""
-    said: dict[str, Any] = {}
-    for field in dataclasses.fields(PromptFlags):
-        inline, option = getattr(flags, field.name), getattr(options, field.name)
-        if inline is not None and option is not None:
-            raise InvalidRequest(
-                f"{field.name} is given twice: {option} as an option and {inline} in the prompt."
-            )
-        said[field.name] = option if inline is None else inline
-    return PromptFlags(**said)
-
-
-def _sampler(name: str | None, recipe: Recipe) -> str:
-    """The sampler's key, whatever way of writing it was used: ``DPM++ SDE Karras``, ``tcd``."""
-    if name is None:
-        return recipe.sampler
-    wanted = re.sub(r"[^a-z0-9+]", "", name.lower())
-    for key, method in SAMPLING_METHODS.items():
-        spellings = {key, method.label, method.full_label}
-        if wanted in {re.sub(r"[^a-z0-9+]", "", spelling.lower()) for spelling in spellings}:
-            return key
-    raise InvalidRequest(f"There is no sampler {name!r}; there are {', '.join(SAMPLING_METHODS)}.")
-
-
-def _eta(sampler: str, recipe: Recipe) -> float:
-    """The recipe's eta belongs to the recipe's sampler; another sampler brings its own."""
-    if sampler == recipe.sampler and recipe.eta is not None:
-        return recipe.eta
-    return SAMPLING_METHODS[sampler].default_eta
-
-
-def _or(value: _T | None, otherwise: _T) -> _T:
-    return otherwise if value is None else value
-
-
 def _to_multiple(side_px: float) -> int:
     nearest = round(side_px / SIZE_MULTIPLE_PX) * SIZE_MULTIPLE_PX
     return max(MIN_SIDE_PX, nearest)
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"The recipe {path} cannot be read: {error}.") from error
-
-
-def _to_recipe(values: object, path: Path) -> Recipe:
-    """Checked as far as a request is, so that its mistakes are not blamed on who draws."""
-    if not isinstance(values, dict):
-        raise ModelError(f"The recipe {path} must be a table of keys, got {values!r}.")
-    kinds = {field.name: field.type for field in dataclasses.fields(Recipe)}
-    for key, value in values.items():
-        if not _is_of(value, kinds.get(key)):
-            raise ModelError(f"The recipe {path} has an unknown key or value: {key} = {value!r}.")
-    try:
-        recipe = Recipe(**(values | {"examples": tuple(values.get("examples", ()))}))
-    except TypeError as error:
-        raise ModelError(f"The recipe {path} lacks a key: {error}.") from error
-    if recipe.sampler not in SAMPLING_METHODS:
-        raise ModelError(f"The recipe {path} names the unknown sampler {recipe.sampler!r}.")
-    try:
-        compose("anything", PromptFlags(), recipe, model="any")
-    except InvalidRequest as error:
-        raise ModelError(f"The recipe {path} cannot be drawn with: {error}") from error
-    return recipe
-
-
-def _is_of(value: object, kind: Any) -> bool:  # noqa: ANN401 - the type of any field
-    """Whether a TOML ``value`` is of ``kind``; whole numbers are numbers, too."""
-    if kind == tuple[str, ...]:
-        return isinstance(value, list) and all(isinstance(item, str) for item in value)
-    if kind is None or isinstance(value, bool):
-        return False
-    return isinstance(value, kind) or (isinstance(value, int) and isinstance(0.0, kind))

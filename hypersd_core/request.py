@@ -12,11 +12,10 @@ from typing import Any, Self
 
 from hypersd_core.errors import InvalidRequest
 from hypersd_core.prompt import LoraTag
-from hypersd_core.sampling import SAMPLING_METHODS
+from hypersd_core.sampling import SAMPLING_METHODS, TRAINING_TIMESTEPS
 
 MAX_PROMPT_CHARS = 2_000
 MAX_STEPS = 50
-TRAINING_TIMESTEPS = 1_000
 MAX_GUIDANCE = 30.0
 MAX_COUNT = 4
 MAX_SEED = 2**32 - 1
@@ -27,6 +26,10 @@ MAX_LORAS = 8
 MAX_LORA_WEIGHT = 4.0
 MAX_CLIP_SKIP = 4
 MAX_HIRES_SCALE = 4.0
+LATENT = "latent"
+"""The upscaler of a hires pass that stretches latents and decodes nothing."""
+LANCZOS = "lanczos"
+"""The upscaler that resamples pixels."""
 
 
 class Emphasis(enum.StrEnum):
@@ -66,7 +69,7 @@ class Source:
     picture: str
     strength: float
     mask: str = ""
-    upscaler: str = "lanczos"
+    upscaler: str = LANCZOS
 
     def __post_init__(self) -> None:
         _check_range("strength", self.strength, 0, 1)
@@ -83,7 +86,7 @@ class Hires:
     scale: float
     strength: float
     steps: int = 0
-    upscaler: str = "latent"
+    upscaler: str = LATENT
 
     def __post_init__(self) -> None:
         _check_range("hires scale", self.scale, 1, MAX_HIRES_SCALE)

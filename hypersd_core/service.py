@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from hypersd_core.errors import Cancelled, HyperSDError, NotAllowed, QueueFull, StoreError
 from hypersd_core.jobs.cost import CostEstimate
 from hypersd_core.jobs.fair_queue import FairQueue
-from hypersd_core.jobs.gpu_thread import GpuThread
+from hypersd_core.jobs.gpu_thread import GpuThread, Pictures
 from hypersd_core.jobs.picture_files import Encode, PictureFiles
+from hypersd_core.passes import total_model_calls
 from hypersd_core.request import GenerationRequest, Job, Origin
 from hypersd_core.store import Store
 
@@ -63,8 +64,9 @@ class _Running:
 class Service:
     """Accepts jobs, draws them in a fair order, and tells what became of each.
 
-    ``model_calls`` and ``ms_per_unit`` estimate costs, see ``CostEstimate``. The order of calls:
-    ``recover``, ``run`` as a task, ``close``; then the worker and the store may be closed.
+    ``load_pictures`` reads the input pictures that a request names, in any thread. ``ms_per_unit``
+    is the first guess of ``CostEstimate``. The order of calls: ``recover``, ``run`` as a task,
+    ``close``; then the worker and the store may be closed.
     """
 
     def __init__(
@@ -74,14 +76,15 @@ class Service:
         *,
         pictures_folder: Path,
         encode: Encode,
-        model_calls: Callable[[GenerationRequest], int],
+        load_pictures: Callable[[GenerationRequest], Pictures],
         ms_per_unit: float,
         caps: Caps,
     ) -> None:
         self._store = store
         self._worker = worker
         self._files = PictureFiles(pictures_folder, encode)
-        self._costs = CostEstimate(model_calls, ms_per_unit=ms_per_unit)
+        self._load_pictures = load_pictures
+        self._costs = CostEstimate(ms_per_unit=ms_per_unit)
         self._caps = caps
         self._queue: FairQueue[Job] = FairQueue()
         self._accepting = asyncio.Lock()
@@ -226,7 +229,7 @@ class Service:
         return max(0, expected_ms - (time.monotonic() - self._running.since_s) * 1000)
 
     async def _draw(self, waiting: Job) -> None:
-        total = self._costs.model_calls(waiting.request)
+        total = total_model_calls(waiting.request)
         self._running = _Running(job=waiting, progress=(0, total))
         try:
             job = await self._store.start(waiting.id)
@@ -245,7 +248,10 @@ class Service:
     async def _draw_started(self, job: Job, running: _Running) -> None:
         """Draw, then leave the pictures to a task, so that the next job can have the GPU."""
         waited_s = (datetime.now(UTC) - job.created_at).total_seconds()
-        drawn, gpu_ms = await self._worker.run(job.request, running.cancelled, running.on_step)
+        pictures = await asyncio.to_thread(self._load_pictures, job.request)
+        drawn, gpu_ms = await self._worker.run(
+            job.request, pictures, running.cancelled, running.on_step
+        )
         self._costs.learn(job.request, gpu_ms)
         log.info("job %d <- %.2f s gpu, %.2f s queued", job.id, gpu_ms / 1000, waited_s)
         await self._saving_slots.acquire()

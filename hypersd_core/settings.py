@@ -25,8 +25,8 @@ class Settings(BaseSettings):
 
     discord_token: SecretStr | None = Field(default=None, validation_alias="DISCORD_TOKEN")
     local_dir: Path = Field(_ROOT / "data" / "local", description="database and pictures")
-    models_dir: Path = Field(_ROOT / "data" / "models", description="one folder per model")
-    model: str = Field("portrait-64", description="the folder in models_dir to draw with")
+    models_dir: Path = Field(_ROOT / "data" / "models", description="model files and folders")
+    model: str = Field("portrait-64", description="the model to draw with when nobody names one")
     sandbox_port: int = Field(8765, ge=0, le=65535, description="where the sandbox page listens")
     sandbox_url: str | None = Field(None, description="a sandbox that runs already, to be used")
     max_waiting_per_user: int = Field(5, ge=1)
@@ -45,11 +45,6 @@ class Settings(BaseSettings):
             name = "_".join(str(part) for part in first["loc"]).upper()
             name = name if name == "DISCORD_TOKEN" else f"HYPERSD_{name}"
             raise SettingsError(f"The setting {name} is wrong: {first['msg']}.") from None
-
-    @property
-    def model_folder(self) -> Path:
-        """The folder of the model to draw with."""
-        return self.models_dir / self.model
 
     @property
     def recipes_file(self) -> Path:

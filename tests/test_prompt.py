@@ -1,4 +1,4 @@
-"""The A1111 prompt language: documented examples, then properties of any text."""
+"""A1111's emphasis and chunks: documented examples, then properties of any text."""
 
 import re
 from itertools import pairwise
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hypersd_core.prompt import Chunk, Span, chunk_prompt, escape, pad_chunks, parse_attention
+from hypersd_core.prompt import Chunk, Span, chunk_prompt, escape, parse_attention
 
 BOS, EOS, PAD, COMMA = 900, 901, 0, 44
 ANY_TEXT = st.text(max_size=500)
@@ -238,16 +238,3 @@ def test_any_text_becomes_whole_chunks(text: str) -> None:
     chunks = chunks_of(parse_attention(text))
     assert chunks
     assert all(len(chunk.token_ids) == len(chunk.weights) == 77 for chunk in chunks)
-
-
-@pytest.mark.parametrize(("prompt", "negative"), [(1, 1), (1, 3), (2, 1)])
-def test_prompt_and_negative_get_equally_many_chunks(prompt: int, negative: int) -> None:
-    (empty,) = chunks_of([])
-    first = chunks_of([("word " * 75 * prompt, 1.0)])
-    second = chunks_of([("word " * 75 * negative, 1.0)])
-    padded = pad_chunks(first, second, empty=empty)
-    count = max(prompt, negative)
-    assert padded == (
-        first + [empty] * (count - prompt),
-        second + [empty] * (count - negative),
-    )

@@ -10,13 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hypersd_core.errors import InvalidRequest
+from hypersd_core.prompt import LoraTag
 from hypersd_core.request import (
     MAX_PROMPT_CHARS,
     MAX_SEED,
     MAX_SIDE_PX,
     MIN_SIDE_PX,
+    Emphasis,
     GenerationRequest,
+    Hires,
     Origin,
+    Source,
+    Variation,
 )
 from tests.any_request import REQUESTS, make_request
 
@@ -82,9 +87,9 @@ def test_half_a_character_is_refused_as_no_file_could_hold_it(field: str, half: 
 
 def test_an_unknown_sampler_is_refused_with_the_known_ones() -> None:
     with pytest.raises(
-        InvalidRequest, match=r"^There is no sampler 'euler'; there are tcd, dpmpp_sde\.$"
+        InvalidRequest, match=r"^There is no sampler 'magic'; there are ddim, tcd, lcm, euler, "
     ):
-        make_request(sampler="euler")
+        make_request(sampler="magic")
 
 
 def test_each_picture_has_the_next_seed_and_the_last_is_followed_by_0() -> None:
@@ -137,3 +142,68 @@ def test_an_origin_keeps_its_time_zone_and_microseconds() -> None:
     values: dict[str, Any] = origin.to_json()
     assert values["token_expires_at"] == "2026-01-02T03:04:05.000678+00:00"
     assert Origin.from_json(values).token_expires_at == expires_at
+
+
+def test_what_else_is_drawn_from_goes_to_json_and_back() -> None:
+    request = make_request(
+        steps=2,
+        timesteps=(999, 499),
+        loras=(LoraTag(name="style", weight=0.5, text_weight=1.0),),
+        variation=Variation(seed=5, strength=0.1),
+        source=Source(picture="p", strength=0.5, mask="m"),
+        hires=Hires(scale=2, strength=0.4),
+        emphasis=Emphasis.NO_NORM,
+        notes=("a note",),
+    )
+    again = GenerationRequest.from_json(json.loads(json.dumps(request.to_json())))
+    assert again == request
+    assert again.emphasis is Emphasis.NO_NORM
+
+
+def test_a_request_stored_before_loras_were_known_is_still_read() -> None:
+    new = {"timesteps", "loras", "vae", "emphasis", "clip_skip", "tiling", "variation", "source",
+           "hires", "notes"}  # fmt: skip
+    stored = {key: value for key, value in make_request().to_json().items() if key not in new}
+    assert GenerationRequest.from_json(stored) == make_request()
+
+
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "too few timesteps": ({"steps": 2, "timesteps": (999,)}, "2 steps need as many timesteps"),
+    "timestep too large": ({"steps": 1, "timesteps": (1000,)}, "a timestep must be from 0 to 999"),
+    "timesteps that rise": (
+        {"steps": 2, "timesteps": (499, 999)},
+        "Timesteps must fall, got [499, 999].",
+    ),
+    "too many LoRAs": (
+        {"loras": tuple(LoraTag(name=f"l{i}") for i in range(9))},
+        "9 LoRAs are asked for; at most 8 are allowed.",
+    ),
+    "LoRA too strong": (
+        {"loras": (LoraTag(name="style", weight=5),)},
+        "the weight of style must be from -4 to 4, got 5.",
+    ),
+    "hires too large": (
+        {"width": 1024, "hires": Hires(scale=4, strength=0.5)},
+        "the width after the hires pass must be from 32 to 2,048, got 4096.",
+    ),
+    "clip skip": ({"clip_skip": 0}, "clip skip must be from 1 to 4, got 0."),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_values_that_do_not_go_together_are_refused_in_words(name: str) -> None:
+    changes, sentence = WRONG[name]
+    with pytest.raises(InvalidRequest) as refused:
+        make_request(**changes)
+    assert sentence in str(refused.value)
+
+
+@pytest.mark.parametrize("strength", [-0.1, 1.1, math.nan])
+def test_strengths_are_shares(strength: float) -> None:
+    for make in (
+        lambda: Source(picture="p", strength=strength),
+        lambda: Hires(scale=2, strength=strength),
+        lambda: Variation(seed=1, strength=strength),
+    ):
+        with pytest.raises(InvalidRequest, match="strength must be from 0 to 1"):
+            make()

@@ -123,7 +123,7 @@ async def a_bot(
             worker,
             pictures_folder=folder / "pictures",
             encode=encoder,
-            model_calls=lambda request: request.steps,
+            load_pictures=lambda request: {request.prompt: np.zeros((1, 1), np.uint8)},
             ms_per_unit=1e6,
             caps=caps,
         )
@@ -190,6 +190,12 @@ async def test_encoding_happens_neither_on_the_loop_nor_on_the_gpu_thread(bot: B
     await bot.submit()
     await bot.finished()
     assert bot.encoder.threads.isdisjoint({threading.main_thread().name, "gpu"})
+
+
+async def test_the_engine_is_given_the_pictures_that_the_request_names(bot: Bot) -> None:
+    await bot.submit("a fox")
+    await bot.finished()
+    assert [list(pictures) for pictures in bot.engine.pictures] == [["a fox"]]
 
 
 async def test_a_ticket_says_how_many_are_before_and_how_long_it_takes(bot: Bot) -> None:

@@ -24,7 +24,7 @@ def test_everything_has_a_default_in_the_checkout() -> None:
     settings = Settings.read()
     root = Path(__file__).resolve().parents[1]
     assert settings.discord_token is None
-    assert settings.model_folder == root / "data" / "models" / "portrait-64"
+    assert (settings.models_dir, settings.model) == (root / "data" / "models", "portrait-64")
     assert settings.local_dir == root / "data" / "local"
     assert settings.recipes_file.is_file()
 

@@ -1,166 +1,136 @@
-"""Loads a model folder in diffusers' layout, from disk alone.
+"""Loads models from disk alone: folders, single files, UNets on another model's parts, VAEs.
 
-Every folder goes the same way, the model that ships and a 7 GB checkpoint alike. Only safetensors
-are read, a missing or surplus tensor is an error, and every error names the file.
+Every model goes the same way, the one that ships and a 7 GB checkpoint alike: all its parts are
+found and checked by their headers, then their weights are read. Only safetensors are, every error
+names the file, and one that is raised leaves nothing behind.
 """
 
 import contextlib
-import dataclasses
-import json
+import functools
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
-from safetensors import SafetensorError
-from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
-from transformers.utils.logging import disable_progress_bar
+from diffusers import AutoencoderKL
 
+from hypersd_core.engine.device import best_device, is_out_of_memory, network_dtype, vae_dtype
+from hypersd_core.engine.find import family_of, find_model, find_vae
+from hypersd_core.engine.model import Model
+from hypersd_core.engine.parts import TITLES, Part, load_part
 from hypersd_core.engine.prediction import PREDICTIONS
-from hypersd_core.errors import ModelError
-from hypersd_core.samplers import NoiseSchedule
+from hypersd_core.errors import ModelError, OutOfMemory
+from hypersd_core.models import ModelFile
+
+__all__ = ["Model", "OnProgress", "best_device", "load_model", "load_vae"]
 
 log = logging.getLogger(__name__)
 
-_T = TypeVar("_T")
-_TIMESTEPS = 1000  # of the training schedule: the same in every SDXL model
-_PIPELINE = "StableDiffusionXLPipeline"
-_COMPONENTS: dict[str, Any] = {
-    "text_encoder": CLIPTextModel,
-    "text_encoder_2": CLIPTextModelWithProjection,
-    "unet": UNet2DConditionModel,
-    "vae": AutoencoderKL,
-}
+OnProgress = Callable[[str, float], None]
+"""``on_progress(part, share)``: ``part`` is being read, ``share`` in [0, 1] of all is there."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Model:
-    """The parts of one SDXL model, in evaluation mode on ``device``."""
+def load_model(
+    file: ModelFile,
+    device: torch.device,
+    *,
+    base: ModelFile | None = None,
+    config: Path | None = None,
+    prediction: str | None = None,
+    resting_on: torch.device | None = None,
+    on_progress: OnProgress | None = None,
+) -> Model:
+    """Load ``file`` to draw on ``device``, in the dtypes that suit it.
 
-    name: str
-    device: torch.device
-    tokenizer: CLIPTokenizer
-    tokenizer_2: CLIPTokenizer
-    text_encoder: CLIPTextModel
-    text_encoder_2: CLIPTextModelWithProjection
-    unet: UNet2DConditionModel
-    vae: AutoencoderKL
-    schedule: NoiseSchedule
-    prediction: str
+    ``base`` lends a UNet-only file what it lacks. ``config`` is a folder in diffusers' layout that
+    describes single files of unusual widths. ``prediction`` overrides what the file says of itself.
+    The weights are left on ``resting_on``, without it on ``device``. ``on_progress`` is called at
+    every percent; what it raises ends the loading.
 
-
-def best_device() -> torch.device:
-    """The first GPU where there is one, else the processor."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def load_model(folder: Path, device: torch.device) -> Model:
-    """Load ``folder``; raises ModelError with one sentence when it is not a whole SDXL model."""
-    _check_layout(folder)
-    scheduler_file = folder / "scheduler" / "scheduler_config.json"
-    scheduler = _read_json(scheduler_file)
-    schedule, prediction = _schedule(scheduler, scheduler_file), _kind(scheduler, scheduler_file)
-    disable_progress_bar()
-    unet_dtype, vae_dtype = _dtypes(device)
-    dtypes = dict.fromkeys(_COMPONENTS, unet_dtype) | {"vae": vae_dtype}
-    parts = {
-        name: _load_weights(cls, folder / name, dtypes[name]).to(device)
-        for name, cls in _COMPONENTS.items()
-    }
+    Raises ModelError, with one sentence, for what is not a whole model, and OutOfMemory.
+    """
+    if prediction is not None and prediction not in PREDICTIONS:
+        known = ", ".join(PREDICTIONS)
+        raise ModelError(f"{file.name} is said to predict {prediction}; only {known} are known.")
+    with _quiet_libraries():
+        found = find_model(file, base=base, config=config)
+        dtypes = {name: _dtype(name, part, device) for name, part in found.parts.items()}
+        parts = _load(file, found.parts, dtypes, resting_on or device, on_progress)
     model = Model(
-        name=folder.name,
+        name=file.name,
+        family=family_of(file),
         device=device,
-        tokenizer=_load_tokenizer(folder / "tokenizer", parts["text_encoder"]),
-        tokenizer_2=_load_tokenizer(folder / "tokenizer_2", parts["text_encoder_2"]),
-        schedule=schedule,
-        prediction=prediction,
-        **parts,
+        tokenizer=found.tokenizers["tokenizer"],
+        tokenizer_2=found.tokenizers.get("tokenizer_2"),
+        text_encoder=parts["text_encoder"],
+        text_encoder_2=parts.get("text_encoder_2"),
+        unet=parts["unet"],
+        vae=parts["vae"],
+        schedule=found.noise.schedule,
+        prediction=prediction or found.noise.prediction,
     )
-    log.info("loaded %s on %s as %s", model.name, device, unet_dtype)
+    log.info("loaded %s for %s as %s", model.name, device, model.unet.dtype)
     return model
 
 
-def _dtypes(device: torch.device) -> tuple[torch.dtype, torch.dtype]:
-    """Dtypes of UNet and VAE: SDXL's VAE overflows in float16, never in bfloat16."""
-    if device.type == "cpu":
-        return torch.float32, torch.float32
-    if torch.cuda.is_bf16_supported(including_emulation=False):
-        return torch.bfloat16, torch.bfloat16
-    return torch.float16, torch.float32
+def load_vae(file: ModelFile, model: Model) -> AutoencoderKL:
+    """Load the VAE in ``file``, a file or a folder, to where the one of ``model`` is.
+
+    Raises ModelError where it does not fit, and OutOfMemory.
+    """
+    with _quiet_libraries():
+        part = find_vae(file, model)
+        dtypes = {"vae": _dtype("vae", part, model.device)}
+        return _load(file, {"vae": part}, dtypes, model.vae.device, None)["vae"]
 
 
-def _check_layout(folder: Path) -> None:
-    if not folder.is_dir():
-        raise ModelError(f"There is no model folder {folder}.")
-    kind = _read_json(folder / "model_index.json").get("_class_name")
-    if kind != _PIPELINE:
-        raise ModelError(
-            f"The model {folder} is of the kind {kind}; only {_PIPELINE} can be drawn with."
-        )
+def _dtype(name: str, part: Part, device: torch.device) -> torch.dtype:
+    if name == "vae":
+        return vae_dtype(device, overflows=part.module.config.force_upcast)
+    return network_dtype(device)
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _load(
+    file: ModelFile,
+    parts: Mapping[str, Part],
+    dtypes: Mapping[str, torch.dtype],
+    device: torch.device,
+    on_progress: OnProgress | None,
+) -> dict[str, Any]:
+    progress = _Progress(sum(part.numbers for part in parts.values()), on_progress)
     try:
-        values = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError as error:
-        raise ModelError(f"The model is incomplete: {path} is missing.") from error
-    except (OSError, ValueError) as error:
-        raise ModelError(f"The model is damaged: {path} is not readable JSON.") from error
-    if not isinstance(values, dict):
-        raise ModelError(f"The model is damaged: {path} does not hold a JSON object.")
-    return values
-
-
-def _load_weights(
-    cls: Any,  # noqa: ANN401 - classes of two libraries, alike in from_pretrained alone
-    folder: Path,
-    dtype: torch.dtype,
-) -> torch.nn.Module:
-    _read_json(folder / "config.json")
-    module, info = _read(
-        folder,
-        lambda: cls.from_pretrained(
-            folder,
-            dtype=dtype,
-            local_files_only=True,
-            use_safetensors=True,
-            output_loading_info=True,
-        ),
-    )
-    missing, surplus = sorted(info["missing_keys"]), sorted(info["unexpected_keys"])
-    for problem, keys in (("lacks", missing), ("has a surplus of", surplus)):
-        if keys:
-            raise ModelError(
-                f"The model is damaged: {folder} {problem} {len(keys)} tensors, {keys[0]} first."
+        return {
+            name: load_part(
+                part,
+                device=device,
+                dtype=dtypes[name],
+                on_numbers=functools.partial(progress.add, TITLES[name]),
             )
-    return module.eval().requires_grad_(False)
+            for name, part in parts.items()
+        }
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        # raised below: inside this block the cause would keep the tensors alive
+    raise OutOfMemory(f"{file.name} needs more memory than this device has.")
 
 
-def _load_tokenizer(folder: Path, encoder: Any) -> CLIPTokenizer:  # noqa: ANN401 - as above
-    _read_json(folder / "tokenizer_config.json")
-    tokenizer = _read(folder, lambda: CLIPTokenizer.from_pretrained(folder, local_files_only=True))
-    # Without its vocabulary file the class makes a tokenizer that knows nothing, and says nothing.
-    if len(tokenizer) != encoder.config.vocab_size:
-        raise ModelError(
-            f"The model is damaged: {folder} knows {len(tokenizer)} tokens, "
-            f"its text encoder {encoder.config.vocab_size}."
-        )
-    return tokenizer
+class _Progress:
+    """Counts numbers and tells of every whole percent of ``total``."""
 
+    def __init__(self, total: int, on_progress: OnProgress | None) -> None:
+        self._total = total
+        self._on_progress = on_progress
+        self._done = 0
+        self._told = ("", 0)
 
-def _read(folder: Path, load: Callable[[], _T]) -> _T:
-    """Call ``load``; what a broken file makes it raise becomes a sentence about ``folder``."""
-    try:
-        with _quiet_libraries():
-            return load()
-    except (OSError, SafetensorError) as error:
-        raise ModelError(
-            f"The model is damaged: weights in {folder} are missing, cut off or not safetensors."
-        ) from error
-    except Exception as error:  # on a broken file two libraries raise what they like
-        raise ModelError(f"The model is damaged: {folder} cannot be loaded.") from error
+    def add(self, part: str, numbers: int) -> None:
+        self._done += numbers
+        now = (part, 100 * self._done // self._total)
+        if now != self._told and self._on_progress is not None:
+            self._on_progress(part, self._done / self._total)
+        self._told = now
 
 
 @contextlib.contextmanager
@@ -175,32 +145,3 @@ def _quiet_libraries() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
-
-
-def _schedule(config: dict[str, Any], path: Path) -> NoiseSchedule:
-    kind, timesteps = config.get("beta_schedule"), config.get("num_train_timesteps", _TIMESTEPS)
-    if (kind, timesteps) != ("scaled_linear", _TIMESTEPS):
-        raise ModelError(
-            f"The model asks in {path} for the noise schedule {kind} of {timesteps} timesteps; "
-            f"only scaled_linear of {_TIMESTEPS} is known."
-        )
-    if config.get("rescale_betas_zero_snr"):
-        raise ModelError(f"The model asks in {path} for zero terminal SNR; it is not known yet.")
-    start, end = config.get("beta_start"), config.get("beta_end")
-    if not (isinstance(start, float) and isinstance(end, float) and 0 < start <= end < 1):
-        raise ModelError(
-            f"The model is damaged: the betas in {path} must lie between 0 and 1, "
-            f"got {start!r} and {end!r}."
-        )
-    return NoiseSchedule.scaled_linear(start, end, timesteps)
-
-
-def _kind(config: dict[str, Any], path: Path) -> str:
-    """What the UNet predicts, a key of ``PREDICTIONS``."""
-    kind = config.get("prediction_type", "epsilon")
-    if kind not in list(PREDICTIONS):
-        raise ModelError(
-            f"The model asks in {path} for the prediction type {kind}; "
-            f"only {', '.join(PREDICTIONS)} are known."
-        )
-    return str(kind)

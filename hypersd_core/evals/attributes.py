@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from hypersd_core.engine.engine import Engine
-from hypersd_core.engine.loader import best_device, load_model
+from hypersd_core.assembly import Workshop, build_engine
+from hypersd_core.compose import compose
+from hypersd_core.engine.device import best_device
 from hypersd_core.evals import colour_votes
 from hypersd_core.flags import PromptFlags
 from hypersd_core.pretrain.captions import full_caption
@@ -29,7 +30,6 @@ from hypersd_core.pretrain.drawings import (
     draw,
     is_held_out,
 )
-from hypersd_core.recipes import compose, load_recipe
 from hypersd_core.settings import Settings
 
 Pixels = NDArray[np.uint8]
@@ -80,13 +80,13 @@ def _held_out() -> Iterator[tuple[Pixels, Labels]]:
 def _draw(
     wanted: list[tuple[Pixels, Labels]], settings: Settings, *, steps: int | None
 ) -> list[Pixels]:
-    recipe = load_recipe(settings.model_folder, settings.recipes_file)
-    engine = Engine(load_model(settings.model_folder, best_device()))
+    library = Workshop.open(settings).library
+    engine = build_engine(library)
     pictures: list[Pixels] = []
     for seed, (_, labels) in enumerate(wanted):
         options = PromptFlags(steps=steps, seed=seed)
-        request, _ = compose(full_caption(labels), options, recipe, model=settings.model)
-        pictures += engine.generate(request, on_step=_ignore, should_stop=lambda: False)
+        request = compose(full_caption(labels), options, library).request
+        pictures += engine.generate(request, {}, on_step=_ignore, should_stop=lambda: False)
     return pictures
 
 

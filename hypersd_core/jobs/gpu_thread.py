@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Protocol
@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 OnStep = Callable[[int, int], None]
 """``on_step(done, total)``; called on the GPU thread, so it must be cheap."""
 
+Pictures = Mapping[str, NDArray[np.uint8]]
+"""The input pictures that a request names: (height, width, 3), masks (height, width)."""
+
 Drawn = tuple[list[NDArray[np.uint8]], int]
 """One (height, width, 3) array for each picture, and the milliseconds that they took."""
 
@@ -40,6 +43,7 @@ class Engine(Protocol):
     def generate(
         self,
         request: GenerationRequest,
+        pictures: Pictures,
         *,
         on_step: OnStep,
         should_stop: Callable[[], bool],
@@ -51,6 +55,7 @@ class Engine(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Task:
     request: GenerationRequest
+    pictures: Pictures
     cancelled: threading.Event
     on_step: OnStep
     answer: asyncio.Future[Drawn]
@@ -82,7 +87,11 @@ class GpuThread:
             raise self._build_error
 
     async def run(
-        self, request: GenerationRequest, cancelled: threading.Event, on_step: OnStep
+        self,
+        request: GenerationRequest,
+        pictures: Pictures,
+        cancelled: threading.Event,
+        on_step: OnStep,
     ) -> Drawn:
         """The pictures of ``request`` and their GPU milliseconds, in turn with other calls.
 
@@ -92,7 +101,14 @@ class GpuThread:
         if self._stopping.is_set():
             raise Cancelled("The bot is stopping.")
         answer: asyncio.Future[Drawn] = asyncio.get_running_loop().create_future()
-        self._inbox.put(_Task(request=request, cancelled=cancelled, on_step=on_step, answer=answer))
+        task = _Task(
+            request=request,
+            pictures=pictures,
+            cancelled=cancelled,
+            on_step=on_step,
+            answer=answer,
+        )
+        self._inbox.put(task)
         return await answer
 
     async def close(self) -> None:
@@ -134,7 +150,9 @@ class GpuThread:
         if engine is None:
             raise ModelError(str(self._build_error)) from self._build_error
         since_s = time.perf_counter()
-        pictures = engine.generate(task.request, on_step=task.on_step, should_stop=should_stop)
+        pictures = engine.generate(
+            task.request, task.pictures, on_step=task.on_step, should_stop=should_stop
+        )
         return list(pictures), round((time.perf_counter() - since_s) * 1000)
 
 

@@ -4,88 +4,47 @@ Torch only: no model, no text, no pictures. Gradients are the caller's choice; t
 under ``torch.inference_mode``.
 """
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Protocol
 
-from torch import Tensor
-
-from hypersd_core.samplers.dpmpp_sde import sample_dpmpp_sde
-from hypersd_core.samplers.noise import BrownianNoise, StepNoise, initial_noise
+from hypersd_core.samplers.grid import Grid, consistency, karras, start_latents, trailing, uniform
+from hypersd_core.samplers.noise import initial_noise, slerp
+from hypersd_core.samplers.runs import (
+    run_ddim,
+    run_dpmpp_2m_sde,
+    run_dpmpp_sde,
+    run_euler,
+    run_euler_ancestral,
+    run_lcm,
+    run_tcd,
+)
+from hypersd_core.samplers.sampler import Sampler
 from hypersd_core.samplers.schedule import Denoise, NoiseSchedule
-from hypersd_core.samplers.tcd import sample_tcd
 
 __all__ = [
     "SAMPLERS",
     "Denoise",
+    "Grid",
     "NoiseSchedule",
-    "Run",
+    "Sampler",
     "initial_noise",
+    "slerp",
+    "start_latents",
 ]
 
+_ALL = (
+    # At t = 999 alpha_bar is 0.005; these three, like diffusers, take pure noise for it.
+    Sampler(name="ddim", spacing=trailing, run=run_ddim, starts_from_unit_noise=True),
+    Sampler(name="tcd", spacing=consistency, run=run_tcd, starts_from_unit_noise=True),
+    Sampler(name="lcm", spacing=consistency, run=run_lcm, starts_from_unit_noise=True),
+    # k-diffusion, A1111 and diffusers start these from sigma times unit noise, in their scaling.
+    Sampler(name="euler", spacing=trailing, run=run_euler),
+    Sampler(name="euler_a", spacing=trailing, run=run_euler_ancestral),
+    Sampler(name="dpmpp_sde", spacing=karras, run=run_dpmpp_sde),
+    Sampler(name="dpmpp_sde_uniform", spacing=uniform, run=run_dpmpp_sde),
+    Sampler(name="dpmpp_2m_sde", spacing=karras, run=run_dpmpp_2m_sde),
+    Sampler(name="dpmpp_2m_sde_uniform", spacing=uniform, run=run_dpmpp_2m_sde),
+)
 
-class Run(Protocol):
-    """Draw from unit noise: the same call for every sampler."""
-
-    def __call__(
-        self,
-        denoise: Denoise,
-        x: Tensor,
-        *,
-        steps: int,
-        seeds: Sequence[int],
-        schedule: NoiseSchedule,
-        eta: float,
-    ) -> Tensor:
-        """Turn unit-normal ``x`` (B, C, h, w), one image per seed, into latents of its shape.
-
-        ``seeds`` also fix the noise added on the way; ``eta`` in [0, 1] is the share of it.
-        """
-
-
-def _run_tcd(
-    denoise: Denoise,
-    x: Tensor,
-    *,
-    steps: int,
-    seeds: Sequence[int],
-    schedule: NoiseSchedule,
-    eta: float,
-) -> Tensor:
-    # At t = 999 alpha_bar is 0.005; TCD, like diffusers, takes pure noise for it.
-    return sample_tcd(
-        denoise,
-        x,
-        timesteps=schedule.tcd_timesteps(steps),
-        schedule=schedule,
-        eta=eta,
-        noise=StepNoise(seeds, x.shape[1:]),
-    )
-
-
-def _run_dpmpp_sde(
-    denoise: Denoise,
-    x: Tensor,
-    *,
-    steps: int,
-    seeds: Sequence[int],
-    schedule: NoiseSchedule,
-    eta: float,
-) -> Tensor:
-    sigmas = schedule.karras_sigmas(steps)
-    noise = BrownianNoise(
-        seeds,
-        x.shape[1:],
-        sigma_min=sigmas[-2],
-        sigma_max=sigmas[0],
-        device=x.device,
-        dtype=x.dtype,
-    )
-    # k-diffusion and A1111 start from sigma_max times unit noise, in their scaling.
-    x = x * (sigmas[0] / math.hypot(1, sigmas[0]))
-    return sample_dpmpp_sde(denoise, x, sigmas=sigmas, schedule=schedule, noise=noise, eta=eta)
-
-
-SAMPLERS: Mapping[str, Run] = MappingProxyType({"tcd": _run_tcd, "dpmpp_sde": _run_dpmpp_sde})
-"""One function for each name in ``hypersd_core.sampling``."""
+SAMPLERS: Mapping[str, Sampler] = MappingProxyType({sampler.name: sampler for sampler in _ALL})
+"""One sampler for each name in ``hypersd_core.sampling``."""

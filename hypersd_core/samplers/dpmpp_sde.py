@@ -12,6 +12,7 @@ from itertools import pairwise
 
 from torch import Tensor
 
+from hypersd_core.samplers.ancestral import ancestral_step
 from hypersd_core.samplers.noise import NoiseBetween
 from hypersd_core.samplers.schedule import Denoise, NoiseSchedule
 
@@ -39,7 +40,7 @@ def sample_dpmpp_sde(
         return denoise(x / math.hypot(1, sigma), schedule.timestep(sigma))
 
     def move(x: Tensor, x0: Tensor, sigma: float, sigma_next: float) -> Tensor:
-        down, up = _ancestral_step(sigma, sigma_next, eta)
+        down, up = ancestral_step(sigma, sigma_next, eta)
         x = (down / sigma) * x + (1 - down / sigma) * x0
         return x + noise(sigma, sigma_next) * (s_noise * up) if up > 0 else x
 
@@ -49,12 +50,3 @@ def sample_dpmpp_sde(
         x_middle = move(x, estimate(x, sigma), sigma, middle)
         x = move(x, estimate(x_middle, middle), sigma, sigma_next)
     return estimate(x, sigmas[-2])  # an Euler step to sigma = 0 lands on the estimate itself
-
-
-def _ancestral_step(sigma: float, sigma_next: float, eta: float) -> tuple[float, float]:
-    """Split a step into the level to go down to and the noise to add back: down^2 + up^2 = next^2.
-
-    With ``eta`` 1 this is the exact posterior variance of the variance-exploding process (DDPM).
-    """
-    up = min(sigma_next, eta * sigma_next * math.sqrt(1 - (sigma_next / sigma) ** 2))
-    return math.sqrt(sigma_next**2 - up**2), up

@@ -17,6 +17,8 @@ NoiseLike = Callable[[Tensor], Tensor]
 NoiseBetween = Callable[[float, float], Tensor]
 """``noise(sigma, sigma_next)``: the increment of a Brownian path, scaled to unit variance."""
 
+_LEAST_SINE = 1e-4  # of the angle between two noises, below which slerp goes straight
+
 
 def initial_noise(seeds: Sequence[int], shape: tuple[int, ...], *, device: torch.device) -> Tensor:
     """Standard normal latents (B, *shape) in float32, image ``i`` from ``seeds[i]`` alone.
@@ -26,6 +28,26 @@ def initial_noise(seeds: Sequence[int], shape: tuple[int, ...], *, device: torch
     """
     noise = torch.stack([_draw(_generator(seed), shape) for seed in seeds])
     return _upload(noise, device, torch.float32)
+
+
+def slerp(a: Tensor, b: Tensor, share: float) -> Tensor:
+    """Go ``share`` of the way from noise ``a`` to noise ``b`` (B, C, h, w), on the sphere.
+
+    Shoemake (1985), for each image as one vector: unlike the straight way, the noise keeps its
+    length. 0 is ``a`` and 1 is ``b``, to the bit.
+    """
+    # Image by image: a sum over a whole batch may add in another order than over one image.
+    return torch.stack([_slerp(one, other, share) for one, other in zip(a, b, strict=True)])
+
+
+def _slerp(a: Tensor, b: Tensor, share: float) -> Tensor:
+    cosine = (a * b).sum() / (a.norm() * b.norm())
+    angle = cosine.clamp(-1, 1).acos()
+    sine = angle.sin()
+    is_straight = sine < _LEAST_SINE
+    near = torch.where(is_straight, 1 - share, ((1 - share) * angle).sin() / sine)
+    far = torch.where(is_straight, share, (share * angle).sin() / sine)
+    return near * a + far * b
 
 
 class StepNoise:

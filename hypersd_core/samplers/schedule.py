@@ -1,7 +1,7 @@
 """The noise schedule, and the conventions that every sampler shares.
 
 - A timestep ``t`` lies in [0, 1000): 0 is almost clean, 999 almost pure noise. Grids are whole
-  numbers; DPM++ SDE also asks for fractions.
+  numbers but for the DPM++ samplers, which also ask for fractions.
 - ``alpha_bar`` is the cumulative product of (1 - beta); 1 is clean.
 - Latents ``x`` (B, C, h, w) are variance preserving (VP):
   ``x_t = sqrt(alpha_bar) x0 + sqrt(1 - alpha_bar) eps``.
@@ -20,6 +20,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from hypersd_core.sampling import CONSISTENCY_LEVELS
+
 Denoise = Callable[[Tensor, float], Tensor]
 """``denoise(x, t) -> x0``: the model's clean estimate for VP latents ``x`` at timestep ``t``.
 
@@ -27,8 +29,7 @@ Denoise = Callable[[Tensor, float], Tensor]
 dtype of ``x``. Guidance, batching of its two branches and cancelling are the caller's, inside.
 """
 
-TCD_TRAINING_STEPS = 50
-"""Length of the grid that TCD students are distilled on (Zheng et al. 2024): 19, 39, … 999."""
+_LEAST_ALPHA_BAR = 2.0**-24  # the floor of diffusers: the smallest subnormal of float16
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +70,16 @@ class NoiseSchedule:
         )
         return cls.from_betas(roots**2)
 
+    def rescaled_to_zero_terminal_snr(self) -> Self:
+        """Return the schedule that ends in pure noise: Lin et al. (2024), algorithm 1.
+
+        ``sqrt(alpha_bar)`` is shifted and scaled so that it is 0 at T - 1 and unchanged at 0; like
+        diffusers, the end is then raised to 2^-24, so that its sigma, 4096, stays finite.
+        """
+        roots = self.alpha_bar.sqrt()
+        rescaled = (roots - roots[-1]) * (roots[0] / (roots[0] - roots[-1]))
+        return type(self)((rescaled**2).clamp(min=_LEAST_ALPHA_BAR))
+
     @property
     def num_train_timesteps(self) -> int:
         """T: timesteps lie in [0, T)."""
@@ -97,35 +108,55 @@ class NoiseSchedule:
         """``alpha_bar`` at a possibly fractional ``t``, consistent with ``sigma(t)``."""
         return 1 / (1 + self.sigma(t) ** 2)
 
-    def karras_sigmas(self, steps: int, rho: float = 7.0) -> tuple[float, ...]:
+    def karras_sigmas(
+        self, steps: int, *, start: float | None = None, rho: float = 7.0
+    ) -> tuple[float, ...]:
         """``steps`` falling noise levels and a final 0. Karras et al. (2022), eq. 5.
 
-        They span the schedule's whole range, sigma(T - 1) to sigma(0), as in A1111. One step is
-        sigma(T - 1) alone.
+        They span sigma(``start``) to sigma(0); without ``start``, which is a timestep, the
+        schedule's whole range, as in A1111. One step is the highest level alone.
         """
         assert steps >= 1, f"steps must be at least 1, got {steps}"
-        high = self.sigma(self.num_train_timesteps - 1) ** (1 / rho)
+        high = self.sigma(self._last if start is None else start) ** (1 / rho)
         low = self.sigma(0) ** (1 / rho)
         stride = (low - high) / max(steps - 1, 1)
         return (*((high + i * stride) ** rho for i in range(steps)), 0.0)
 
-    def tcd_timesteps(self, steps: int) -> tuple[int, ...]:
-        """Falling timesteps of TCD: evenly spread over the grid of its distillation.
+    def uniform_timesteps(self, steps: int, *, start: float | None = None) -> tuple[float, ...]:
+        """``steps`` falling timesteps, even strides from ``start`` (T - 1 without it) to 0.
 
-        4 steps are 999, 759, 499, 259. Up to 50 steps this is the default of diffusers'
-        ``TCDScheduler``, which refuses more; beyond, the steps are spread over all T timesteps,
-        its ``original_inference_steps=T``.
+        A1111's "SGM Uniform": 0 itself is left out. 4 steps are 999, 749.25, 499.5, 249.75.
         """
-        total = self.num_train_timesteps
-        assert 1 <= steps <= total, f"steps must be in 1..{total}, got {steps}"
-        grid = TCD_TRAINING_STEPS if steps <= TCD_TRAINING_STEPS else total
-        return tuple((grid - i * grid // steps) * (total // grid) - 1 for i in range(steps))
+        assert steps >= 1, f"steps must be at least 1, got {steps}"
+        high = self._last if start is None else start
+        return tuple(high * (1 - i / steps) for i in range(steps))
 
-    def trailing_timesteps(self, steps: int) -> tuple[int, ...]:
-        """Falling timesteps that start at T - 1: 4 steps are 999, 749, 499, 249.
+    def trailing_timesteps(self, steps: int, *, start: int | None = None) -> tuple[int, ...]:
+        """Falling timesteps from ``start``, T - 1 without it: 4 steps are 999, 749, 499, 249.
 
         Lin et al. (2024), table 2, "trailing": the grid of Hyper-SD's 2, 4 and 8 step files.
         """
+        span = (self._last if start is None else start) + 1
+        assert 1 <= steps <= span, f"steps must be in 1..{span}, got {steps}"
+        # Rounded as numpy's arange rounds its stride: 48 steps then break ties as in diffusers.
+        stride = (span - span / steps) - span
+        return tuple(round(span + i * stride) - 1 for i in range(steps))
+
+    def consistency_timesteps(self, steps: int, *, start: int | None = None) -> tuple[int, ...]:
+        """Falling timesteps of TCD and LCM, evenly spread over the grid of their distillation.
+
+        They go from ``start``, a point of that grid, or T - 1 without it: 4 steps are 999, 759,
+        499, 259. Up to 50 steps this is the default of diffusers' ``TCDScheduler`` and
+        ``LCMScheduler``, which refuse more; beyond, the steps are spread over all T timesteps,
+        their ``original_inference_steps=T``.
+        """
         total = self.num_train_timesteps
         assert 1 <= steps <= total, f"steps must be in 1..{total}, got {steps}"
-        return tuple(round(total - i * total / steps) - 1 for i in range(steps))
+        stride = total // CONSISTENCY_LEVELS if steps <= CONSISTENCY_LEVELS else 1
+        levels = ((self._last if start is None else start) + 1) // stride
+        assert steps <= levels, f"steps must be in 1..{levels}, got {steps}"
+        return tuple((levels - i * levels // steps) * stride - 1 for i in range(steps))
+
+    @property
+    def _last(self) -> int:
+        return self.num_train_timesteps - 1

@@ -9,28 +9,19 @@ consistency sampling.
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
 
 from torch import Tensor
 
+from hypersd_core.samplers.affine import AffineStep, take_steps
 from hypersd_core.samplers.noise import NoiseLike
 from hypersd_core.samplers.schedule import Denoise, NoiseSchedule
-
-
-class _Step(NamedTuple):
-    """``x_next = keep x + clean x0 + noise z``: one step as three numbers."""
-
-    t: int
-    keep: float
-    clean: float
-    noise: float
 
 
 def sample_tcd(
     denoise: Denoise,
     x: Tensor,
     *,
-    timesteps: Sequence[int],
+    timesteps: Sequence[float],
     schedule: NoiseSchedule,
     eta: float,
     noise: NoiseLike,
@@ -41,19 +32,13 @@ def sample_tcd(
     ``eta`` in [0, 1]. Returns latents at timestep 0, where alpha_bar is 0.999 and not yet 1: that
     trace of the predicted noise stays, as in diffusers' ``TCDScheduler``.
     """
-    # All coefficients first, as Python floats: nothing in the loop waits for the device.
     steps = [
-        _coefficients(schedule, t=t, t_next=t_next, eta=eta)
-        for t, t_next in pairwise((*timesteps, 0))
+        _step(schedule, t=t, t_next=t_next, eta=eta) for t, t_next in pairwise((*timesteps, 0))
     ]
-    for step in steps:
-        x = step.keep * x + step.clean * denoise(x, float(step.t))
-        if step.noise > 0:
-            x = x + step.noise * noise(x)
-    return x
+    return take_steps(denoise, x, steps=steps, noise=noise)
 
 
-def _coefficients(schedule: NoiseSchedule, *, t: int, t_next: int, eta: float) -> _Step:
+def _step(schedule: NoiseSchedule, *, t: float, t_next: float, eta: float) -> AffineStep:
     """Fold the DDIM jump t -> s and the re-noising s -> t_next into one affine step.
 
     The jump is ``x_s = sqrt(ab_s) x0 + sqrt(1 - ab_s) eps`` with ``eps`` from ``x`` and ``x0``; the
@@ -65,7 +50,7 @@ def _coefficients(schedule: NoiseSchedule, *, t: int, t_next: int, eta: float) -
     ab, ab_s, ab_next = (schedule.alpha_bar_at(time) for time in (t, s, t_next))
     ratio = math.sqrt((1 - ab_s) / (1 - ab))
     renoise = ab_next / ab_s
-    return _Step(
+    return AffineStep(
         t=t,
         keep=math.sqrt(renoise) * ratio,
         clean=math.sqrt(renoise) * (math.sqrt(ab_s) - ratio * math.sqrt(ab)),

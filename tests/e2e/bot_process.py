@@ -15,8 +15,12 @@ START_WITHIN_S = 60
 class BotProcess:
     """``python bot.py`` with its own data folder, aimed at a sandbox that runs already."""
 
-    def __init__(self, sandbox_url: str, local_dir: Path) -> None:
-        self._environment = bot_environment(local_dir) | {"HYPERSD_SANDBOX_URL": sandbox_url}
+    def __init__(self, sandbox_url: str, local_dir: Path, **settings: str) -> None:
+        self._environment = {
+            **bot_environment(local_dir),
+            "HYPERSD_SANDBOX_URL": sandbox_url,
+            **settings,
+        }
         self._process: Process | None = None
         self._reader: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()

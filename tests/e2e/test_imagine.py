@@ -64,6 +64,22 @@ async def test_size_is_completed_from_the_models_recipe(visitor: Visitor) -> Non
     assert answer["choices"] == [{"name": "Portrait 56x72", "value": "56x72"}]
 
 
+async def test_models_are_completed_by_name(visitor: Visitor) -> None:
+    answer = await visitor.act(
+        "autocomplete", name="imagine", options={"prompt": "x", "model": "PORT"}, focused="model"
+    )
+    assert answer["choices"] == [{"name": "portrait-64", "value": "portrait-64"}]
+
+
+async def test_what_does_nothing_is_said_on_the_card(visitor: Visitor) -> None:
+    message_id = await visitor.imagine(
+        "a man, [red:blue:9] hair", steps=1, guidance=1, negative="x"
+    )
+    text = text_of(await visitor.until_drawn(message_id))
+    assert "The negative prompt does nothing: it needs a guidance above 1." in text
+    assert '[red:blue:9] never shows "blue" in 1 step.' in text
+
+
 async def test_reroll_draws_the_same_words_with_another_seed(visitor: Visitor) -> None:
     first = await visitor.until_drawn(await visitor.imagine("a man, reroll me", seed=7, steps=1))
     answer = await visitor.press(first["id"], custom_id(first, "reroll"), user="ben")
@@ -124,6 +140,9 @@ REFUSALS: list[tuple[dict[str, object], str]] = [
     ({"prompt": "a fox --sampler heun"}, "There is no sampler 'heun'"),
     ({"prompt": "a fox --steps 0"}, "steps must be from 1 to 50, got 0"),
     ({"prompt": "a fox --steps 2", "steps": 4}, "steps is given twice"),
+    ({"prompt": "a fox", "model": "portrait-65"}, "portrait-64"),
+    ({"prompt": "a fox <lora:hyper>"}, "hyper"),
+    ({"prompt": "a fox --strength 0.5"}, "strength needs a picture to start from."),
 ]
 
 

@@ -1,6 +1,7 @@
 """Short ways to ask an engine for pictures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -34,10 +35,13 @@ def draw(
     *,
     on_step: Callable[[int, int], None] = lambda done, total: None,
     should_stop: Callable[[], bool] = lambda: False,
+    pictures: Mapping[str, Pixels] = MappingProxyType({}),
     **changes: Any,
 ) -> list[Pixels]:
     """The pictures of ``make_request(**changes)``."""
-    return engine.generate(make_request(**changes), on_step=on_step, should_stop=should_stop)
+    return engine.generate(
+        make_request(**changes), pictures, on_step=on_step, should_stop=should_stop
+    )
 
 
 def largest_difference(ours: Pixels, theirs: Pixels) -> int:

@@ -13,6 +13,7 @@ from hypersd_core.errors import Cancelled, GenerationFailed, OutOfMemory
 from hypersd_core.sampling import SAMPLING_METHODS
 from tests.engine.diffusers_reference import draw_with_diffusers
 from tests.engine.drawing import Pixels, draw, largest_difference, make_request
+from tests.engine.one_model import OneModel
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def test_tcd_draws_what_diffusers_draws_within_one_255th(
     engine: Engine, pipeline: Any, steps: int, guidance: float, eta: float, negative: str
 ) -> None:
     request = make_request(steps=steps, guidance=guidance, eta=eta, negative=negative)
-    [ours] = engine.generate(request, on_step=lambda *_: None, should_stop=lambda: False)
+    [ours] = engine.generate(request, {}, on_step=lambda *_: None, should_stop=lambda: False)
     [theirs] = draw_with_diffusers(pipeline, request)
     assert_same_picture(ours, theirs)
 
@@ -49,7 +50,7 @@ def test_oblong_pictures_match_diffusers_within_one_255th(
     engine: Engine, pipeline: Any, width: int, height: int
 ) -> None:
     request = make_request(width=width, height=height, negative="sad man")
-    [ours] = engine.generate(request, on_step=lambda *_: None, should_stop=lambda: False)
+    [ours] = engine.generate(request, {}, on_step=lambda *_: None, should_stop=lambda: False)
     [theirs] = draw_with_diffusers(pipeline, request)
     assert ours.shape == (height, width, 3)
     assert_same_picture(ours, theirs)
@@ -57,7 +58,7 @@ def test_oblong_pictures_match_diffusers_within_one_255th(
 
 def test_a_batch_matches_diffusers_within_one_255th(engine: Engine, pipeline: Any) -> None:
     request = make_request(count=3, negative="sad man")
-    ours = engine.generate(request, on_step=lambda *_: None, should_stop=lambda: False)
+    ours = engine.generate(request, {}, on_step=lambda *_: None, should_stop=lambda: False)
     theirs = draw_with_diffusers(pipeline, request)
     for mine, other in zip(ours, theirs, strict=True):
         assert_same_picture(mine, other)
@@ -159,12 +160,15 @@ def test_pictures_that_do_not_fit_together_are_drawn_one_by_one(
     refuse_batches_above(own_model, most, error)
     told: list[tuple[int, int]] = []
     pictures = draw(
-        Engine(own_model), guidance=guidance, count=3, on_step=lambda *step: told.append(step)
+        Engine(OneModel(own_model)),
+        guidance=guidance,
+        count=3,
+        on_step=lambda *step: told.append(step),
     )
     expected = draw(engine, guidance=guidance, count=3)
     assert len(pictures) == 3
     assert max(map(largest_difference, pictures, expected)) <= 2
-    assert told[-1] == (2, 2)
+    assert told[-1] == (6, 6)  # each of three pictures has two model calls of its own
 
 
 @pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=["gpu", "python", "cpu"])
@@ -173,13 +177,13 @@ def test_a_picture_that_does_not_fit_alone_is_refused_with_its_size(
 ) -> None:
     refuse_batches_above(own_model, 0, error)
     with pytest.raises(OutOfMemory, match=r"^72x56 needs more memory than this device has\.$"):
-        draw(Engine(own_model), width=72, height=56, count=2)
+        draw(Engine(OneModel(own_model)), width=72, height=56, count=2)
 
 
 def test_other_faults_of_the_device_are_not_taken_for_too_little_memory(own_model: Model) -> None:
     refuse_batches_above(own_model, 0, RuntimeError("CUDA error: an illegal memory access"))
     with pytest.raises(RuntimeError, match="illegal memory access"):
-        draw(Engine(own_model))
+        draw(Engine(OneModel(own_model)))
 
 
 def test_cancelling_works_after_memory_ran_out(own_model: Model) -> None:
@@ -187,7 +191,7 @@ def test_cancelling_works_after_memory_ran_out(own_model: Model) -> None:
     told: list[int] = []
     with pytest.raises(Cancelled):
         draw(
-            Engine(own_model),
+            Engine(OneModel(own_model)),
             count=2,
             on_step=lambda done, _: told.append(done),
             should_stop=lambda: len(told) == 1,
@@ -202,4 +206,4 @@ def test_a_picture_of_numbers_that_are_not_finite_is_an_error(
     with torch.no_grad():
         own_model.vae.decoder.conv_out.bias.fill_(value)
     with pytest.raises(GenerationFailed, match="not finite"):
-        draw(Engine(own_model))
+        draw(Engine(OneModel(own_model)))

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypersd_core.errors import Cancelled
+from hypersd_core.jobs.gpu_thread import Pictures
 from hypersd_core.request import GenerationRequest, Origin
 from tests.any_request import make_request
 
@@ -55,17 +56,20 @@ class GradientEngine:
         self.gates: dict[str, Gate] = {}
         self.errors: dict[str, BaseException] = {}
         self.drawn: list[str] = []
+        self.pictures: list[Pictures] = []
         self.steps: Counter[str] = Counter()
         self.threads: set[str] = {threading.current_thread().name}
 
     def generate(
         self,
         request: GenerationRequest,
+        pictures: Pictures,
         *,
         on_step: Callable[[int, int], None],
         should_stop: Callable[[], bool],
     ) -> list[NDArray[np.uint8]]:
         self.drawn.append(request.prompt)
+        self.pictures.append(pictures)
         self.threads.add(threading.current_thread().name)
         for step in range(request.steps):
             if should_stop():

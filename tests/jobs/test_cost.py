@@ -1,17 +1,13 @@
 import pytest
 
 from hypersd_core.jobs.cost import CostEstimate
-from hypersd_core.request import GenerationRequest
+from hypersd_core.request import Hires, Source
 from tests.jobs.sample_jobs import a_request
-
-
-def calls_of_every_step(request: GenerationRequest) -> int:
-    return request.steps
 
 
 @pytest.fixture
 def costs() -> CostEstimate:
-    return CostEstimate(calls_of_every_step, ms_per_unit=1000)
+    return CostEstimate(ms_per_unit=1000)
 
 
 def test_one_unguided_call_on_a_megapixel_is_one_unit(costs: CostEstimate) -> None:
@@ -27,6 +23,18 @@ def test_units_grow_with_what_the_gpu_has_to_do(
 ) -> None:
     ratio = costs.units(a_request(**changes)) / costs.units(a_request())
     assert ratio == pytest.approx(factor)
+
+
+def test_a_hires_pass_adds_its_calls_at_its_own_size(costs: CostEstimate) -> None:
+    hires = Hires(scale=2, strength=0.5)
+    ratio = costs.units(a_request(hires=hires)) / costs.units(a_request())
+    assert ratio == pytest.approx(1 + 0.5 * 2 * 2)
+
+
+def test_a_picture_that_is_only_resized_still_has_its_turn(costs: CostEstimate) -> None:
+    request = a_request(source=Source(picture="p", strength=0))
+    assert costs.units(request) > 0
+    costs.learn(request, 50)
 
 
 def test_the_first_run_replaces_the_guess(costs: CostEstimate) -> None:

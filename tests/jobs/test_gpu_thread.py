@@ -28,7 +28,9 @@ async def started(build: Callable[[], Engine]) -> AsyncIterator[GpuThread]:
 
 
 async def draw(thread: GpuThread, prompt: str = "a fox") -> Drawn:
-    return await thread.run(a_request(prompt=prompt), threading.Event(), lambda _done, _total: None)
+    return await thread.run(
+        a_request(prompt=prompt), {}, threading.Event(), lambda _done, _total: None
+    )
 
 
 async def reached(gate: Gate) -> None:
@@ -38,7 +40,7 @@ async def reached(gate: Gate) -> None:
 async def test_it_returns_a_picture_for_each_seed_and_the_time() -> None:
     request = a_request(count=3)
     async with started(GradientEngine) as thread:
-        pictures, gpu_ms = await thread.run(request, threading.Event(), lambda _d, _t: None)
+        pictures, gpu_ms = await thread.run(request, {}, threading.Event(), lambda _d, _t: None)
     assert gpu_ms >= 0
     np.testing.assert_array_equal(pictures, [gradient(request, seed) for seed in (7, 8, 9)])
 
@@ -67,7 +69,7 @@ async def test_jobs_run_one_after_another_in_order() -> None:
 async def test_every_step_is_reported() -> None:
     steps: list[tuple[int, int]] = []
     async with started(GradientEngine) as thread:
-        await thread.run(a_request(), threading.Event(), lambda *step: steps.append(step))
+        await thread.run(a_request(), {}, threading.Event(), lambda *step: steps.append(step))
     assert steps == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
@@ -102,7 +104,9 @@ class LeakyEngine:
     def __init__(self) -> None:
         self.large: weakref.ref[NDArray[np.uint8]] | None = None
 
-    def generate(self, request: GenerationRequest, **_: object) -> list[NDArray[np.uint8]]:
+    def generate(
+        self, request: GenerationRequest, *_: object, **__: object
+    ) -> list[NDArray[np.uint8]]:
         latents = np.zeros((request.height, request.width), dtype=np.uint8)
         self.large = weakref.ref(latents)
         raise RuntimeError("CUDA error")
@@ -131,7 +135,7 @@ async def test_a_running_job_stops_at_the_next_step() -> None:
     engine, gate, cancelled = GradientEngine(), Gate(), threading.Event()
     engine.gates["a fox"] = gate
     async with started(lambda: engine) as thread:
-        job = asyncio.create_task(thread.run(a_request(), cancelled, lambda _d, _t: None))
+        job = asyncio.create_task(thread.run(a_request(), {}, cancelled, lambda _d, _t: None))
         await reached(gate)
         cancelled.set()
         gate.opened.set()
@@ -146,7 +150,7 @@ async def test_a_job_cancelled_while_it_waits_never_reaches_the_engine() -> None
     async with started(lambda: engine) as thread:
         first = asyncio.create_task(draw(thread, "first"))
         await reached(gate)
-        second = asyncio.create_task(thread.run(a_request(), cancelled, lambda _d, _t: None))
+        second = asyncio.create_task(thread.run(a_request(), {}, cancelled, lambda _d, _t: None))
         cancelled.set()
         gate.opened.set()
         await first
@@ -164,7 +168,7 @@ async def test_an_answer_that_nobody_awaits_any_more_is_left_alone(steps: int) -
     async with started(lambda: engine) as thread:
         request = a_request(steps=steps)
         job = asyncio.create_task(
-            thread.run(request, threading.Event(), lambda _done, _total: None)
+            thread.run(request, {}, threading.Event(), lambda _done, _total: None)
         )
         await reached(gate)
         job.cancel()

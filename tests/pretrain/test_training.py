@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import CLIPTokenizer
 
+from hypersd_core.engine.catalog import inspect
 from hypersd_core.engine.loader import load_model
 from hypersd_core.pretrain import autoencoder, diffusion, models, run
 from hypersd_core.pretrain.diffusion import Denoiser, Examples
@@ -225,7 +226,7 @@ def test_an_export_loads_in_the_engine_and_keeps_the_files_beside_the_weights(
     denoiser, vae = parts
     weight: Tensor = denoiser.unet.conv_in.weight.detach().clone()
     export(folder, tokenizer, denoiser, vae, scaling_factor=0.25)
-    model = load_model(folder, torch.device("cpu"))
+    model = load_model(inspect(folder), torch.device("cpu"))
     assert model.vae.config.scaling_factor == 0.25
     torch.testing.assert_close(model.unet.conv_in.weight, weight, atol=1e-3, rtol=0)
     assert (folder / "recipe.toml").read_text("utf-8") == "kept"

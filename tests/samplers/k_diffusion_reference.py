@@ -6,6 +6,7 @@ four-line function of ``k_diffusion.utils``; so that file is loaded alone, with 
 """
 
 import importlib.util
+import math
 import sys
 from importlib.metadata import distribution
 from types import ModuleType
@@ -13,6 +14,8 @@ from typing import Any
 from unittest import mock
 
 from torch import Tensor
+
+from tests.samplers.closed_forms import SCHEDULE, nonlinear
 
 
 def _append_dims(x: Tensor, target_dims: int) -> Tensor:
@@ -35,3 +38,9 @@ def _load() -> Any:
 
 
 sampling: Any = _load()
+
+
+def k_denoise(x: Tensor, sigma: Tensor) -> Tensor:
+    """``nonlinear`` in k-diffusion's scaling."""
+    level = float(sigma[0])
+    return nonlinear(x / math.hypot(1, level), SCHEDULE.timestep(level))

@@ -13,7 +13,7 @@ from hypersd_core.samplers.dpmpp_sde import sample_dpmpp_sde
 from hypersd_core.samplers.noise import BrownianNoise
 from tests.samplers.closed_forms import SCHEDULE, Gaussian, nonlinear
 from tests.samplers.diffusers_reference import SD_BETAS, DPMSolverSDEScheduler
-from tests.samplers.k_diffusion_reference import sampling
+from tests.samplers.k_diffusion_reference import k_denoise, sampling
 
 CPU = torch.device("cpu")
 SHAPE = (4, 8, 8)
@@ -50,10 +50,35 @@ def no_noise(sigma: float, sigma_next: float) -> Tensor:
     raise AssertionError("this run must not draw noise")
 
 
-def k_denoise(x: Tensor, sigma: Tensor) -> Tensor:
-    """``nonlinear`` in k-diffusion's scaling."""
-    level = float(sigma[0])
-    return nonlinear(x / math.hypot(1, level), SCHEDULE.timestep(level))
+def uniform_sigmas(steps: int) -> tuple[float, ...]:
+    return (*map(SCHEDULE.sigma, SCHEDULE.uniform_timesteps(steps)), 0.0)
+
+
+SPACINGS = {"karras": SCHEDULE.karras_sigmas, "uniform": uniform_sigmas}
+
+
+@pytest.mark.parametrize("steps", range(1, 51))
+@pytest.mark.parametrize("spacing", SPACINGS)
+def test_every_number_of_steps_is_k_diffusions(spacing: str, steps: int) -> None:
+    sigmas = SPACINGS[spacing](steps)
+    generator = torch.Generator().manual_seed(1)
+    draws = torch.randn(2 * steps, len(SEEDS), *SHAPE, generator=generator, dtype=torch.float64)
+    ours_noise, their_noise = iter(draws), iter(draws)
+    ours = sample_dpmpp_sde(
+        nonlinear,
+        start(sigmas[0]),
+        sigmas=sigmas,
+        schedule=SCHEDULE,
+        noise=lambda *_: next(ours_noise),
+    )
+    expected = sampling.sample_dpmpp_sde(
+        k_denoise,
+        start(sigmas[0]) * math.hypot(1, sigmas[0]),
+        torch.tensor(sigmas, dtype=torch.float64),
+        disable=True,
+        noise_sampler=lambda *_: next(their_noise),
+    )
+    torch.testing.assert_close(ours, expected, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize(("eta", "s_noise"), [(1.0, 1.0), (0.0, 1.0), (0.4, 1.0), (1.0, 1.003)])

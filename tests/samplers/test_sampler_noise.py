@@ -7,7 +7,7 @@ import pytest
 import torch
 from diffusers.utils.torch_utils import randn_tensor
 
-from hypersd_core.samplers import NoiseSchedule, initial_noise
+from hypersd_core.samplers import NoiseSchedule, initial_noise, slerp
 from hypersd_core.samplers.noise import BrownianNoise, StepNoise
 from tests.samplers.k_diffusion_reference import sampling
 
@@ -122,3 +122,42 @@ def test_rounding_at_the_ends_of_the_range_does_not_warn(sigma: float) -> None:
     )
     beyond = sigma * (1 + 4e-16) if sigma > 1 else sigma * (1 - 4e-16)
     assert bool(noise(beyond, 1.0).isfinite().all())
+
+
+def two_noises(shape: tuple[int, ...] = SHAPE) -> tuple[torch.Tensor, torch.Tensor]:
+    first, second = (initial_noise(seeds, shape, device=CPU) for seeds in ([1, 2, 3], [7, 8, 9]))
+    return first, second
+
+
+def test_slerp_starts_and_ends_at_its_two_noises_to_the_bit() -> None:
+    a, b = two_noises()
+    assert torch.equal(slerp(a, b, 0.0), a)
+    assert torch.equal(slerp(a, b, 1.0), b)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.8])
+def test_slerp_turns_each_image_by_its_share_of_the_angle(share: float) -> None:
+    a, b = (noise.double().flatten(1) for noise in two_noises())
+    a, b = a / a.norm(dim=1, keepdim=True), b / b.norm(dim=1, keepdim=True)
+    between = slerp(a, b, share)
+    whole, part = (torch.acos((a * other).sum(dim=1)) for other in (b, between))
+    torch.testing.assert_close(part, share * whole, rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(between.norm(dim=1), torch.ones(3).double(), rtol=1e-9, atol=1e-9)
+
+
+def test_slerp_of_noise_is_noise_where_the_straight_way_is_not() -> None:
+    a, b = two_noises((4, 64, 64))
+    assert float(slerp(a, b, 0.5).std()) == pytest.approx(1, abs=0.02)
+    assert float(a.lerp(b, 0.5).std()) == pytest.approx(0.707, abs=0.02)
+
+
+def test_slerp_between_a_noise_and_itself_changes_nothing() -> None:
+    a, _ = two_noises()
+    torch.testing.assert_close(slerp(a, a.clone(), 0.4), a, rtol=1e-5, atol=1e-6)
+
+
+def test_slerp_of_an_image_is_the_same_alone_and_in_a_batch() -> None:
+    a, b = two_noises((4, 128, 128))
+    batch = slerp(a, b, 0.3)
+    for i in range(3):
+        assert torch.equal(batch[i], slerp(a[i : i + 1], b[i : i + 1], 0.3)[0])

@@ -1,9 +1,7 @@
 """TCD against diffusers, DDIM's closed form, and distributions that are known exactly."""
 
 import math
-from collections.abc import Sequence
-from itertools import pairwise
-from typing import Any
+from itertools import pairwise, product
 
 import pytest
 import torch
@@ -14,12 +12,19 @@ from hypersd_core.samplers.noise import StepNoise
 from hypersd_core.samplers.schedule import Denoise
 from hypersd_core.samplers.tcd import sample_tcd
 from tests.samplers.closed_forms import SCHEDULE, Gaussian, nonlinear
-from tests.samplers.diffusers_reference import SD_BETAS, TCDScheduler
+from tests.samplers.diffusers_reference import (
+    SD_BETAS,
+    TCDScheduler,
+    in_double_precision,
+    noise_network,
+    sample_with_diffusers,
+)
 
 CPU = torch.device("cpu")
 SHAPE = (4, 8, 8)
 SEEDS = [3, 11]
 STEPS = [1, 2, 3, 4, 5, 6, 8, 12, 25, 50]
+ANY_STEPS_AND_ETA = [*product((0.3,), range(1, 51)), *product((0.0, 1.0), STEPS)]
 
 
 def start() -> Tensor:
@@ -34,40 +39,16 @@ def constant(x: Tensor, t: float) -> Tensor:
     return torch.full_like(x, 0.4)
 
 
-def sample_with_diffusers(
-    scheduler: Any, denoise: Denoise, x: Tensor, *, seeds: Sequence[int], eta: float
-) -> Tensor:
-    """Run the scheduler on generators that stand where ``StepNoise`` starts."""
-    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-    for generator in generators:
-        torch.randn(x.shape[1:], generator=generator)
-    for t in scheduler.timesteps:
-        alpha_bar = scheduler.alphas_cumprod[t].to(x.dtype)
-        eps = (x - alpha_bar.sqrt() * denoise(x, float(t))) / (1 - alpha_bar).sqrt()
-        # Its noise is drawn in the latents' dtype and ours in float32: hand it ours.
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("diffusers.schedulers.scheduling_tcd.randn_tensor", _single_precision)
-            x = scheduler.step(eps, t, x, eta=eta, generator=generators).prev_sample
-    return x
-
-
-def _single_precision(
-    shape: Sequence[int], *, generator: list[torch.Generator], device: object, dtype: torch.dtype
-) -> Tensor:
-    return torch.stack([torch.randn(shape[1:], generator=each) for each in generator]).to(dtype)
-
-
-@pytest.mark.parametrize("eta", [0.0, 0.3, 1.0])
-@pytest.mark.parametrize("steps", STEPS)
+@pytest.mark.parametrize(("eta", "steps"), ANY_STEPS_AND_ETA)
 def test_tcd_matches_diffusers_in_double_precision(steps: int, eta: float) -> None:
-    scheduler = TCDScheduler(**SD_BETAS)
-    scheduler.alphas_cumprod = SCHEDULE.alpha_bar
+    scheduler = in_double_precision(TCDScheduler(**SD_BETAS))
     scheduler.set_timesteps(steps)
-    expected = sample_with_diffusers(scheduler, nonlinear, start(), seeds=SEEDS, eta=eta)
+    network = noise_network(nonlinear)
+    expected = sample_with_diffusers(scheduler, network, start(), seeds=SEEDS, eta=eta)
     ours = sample_tcd(
         nonlinear,
         start(),
-        timesteps=SCHEDULE.tcd_timesteps(steps),
+        timesteps=SCHEDULE.consistency_timesteps(steps),
         schedule=SCHEDULE,
         eta=eta,
         noise=StepNoise(SEEDS, SHAPE),
@@ -81,11 +62,11 @@ def test_tcd_matches_stock_diffusers_in_single_precision(steps: int, eta: float)
     scheduler = TCDScheduler(**SD_BETAS)
     scheduler.set_timesteps(steps)
     x = start().float()
-    expected = sample_with_diffusers(scheduler, nonlinear, x, seeds=SEEDS, eta=eta)
+    expected = sample_with_diffusers(scheduler, noise_network(nonlinear), x, seeds=SEEDS, eta=eta)
     ours = sample_tcd(
         nonlinear,
         x,
-        timesteps=SCHEDULE.tcd_timesteps(steps),
+        timesteps=SCHEDULE.consistency_timesteps(steps),
         schedule=SCHEDULE,
         eta=eta,
         noise=StepNoise(SEEDS, SHAPE),
@@ -96,10 +77,10 @@ def test_tcd_matches_stock_diffusers_in_single_precision(steps: int, eta: float)
 @pytest.mark.parametrize("eta", [0.1, 0.2, 0.5, 0.9])
 def test_round_timesteps_land_on_the_same_jump_as_in_diffusers(eta: float) -> None:
     timesteps = [999, 800, 500, 250, 100]  # (1 - 0.9) * 500 is 49.99… in double precision
-    scheduler = TCDScheduler(**SD_BETAS)
-    scheduler.alphas_cumprod = SCHEDULE.alpha_bar
+    scheduler = in_double_precision(TCDScheduler(**SD_BETAS))
     scheduler.set_timesteps(timesteps=timesteps)
-    expected = sample_with_diffusers(scheduler, nonlinear, start(), seeds=SEEDS, eta=eta)
+    network = noise_network(nonlinear)
+    expected = sample_with_diffusers(scheduler, network, start(), seeds=SEEDS, eta=eta)
     ours = sample_tcd(
         nonlinear,
         start(),
@@ -114,7 +95,7 @@ def test_round_timesteps_land_on_the_same_jump_as_in_diffusers(eta: float) -> No
 @pytest.mark.parametrize("steps", STEPS)
 def test_without_eta_tcd_is_ddim(steps: int) -> None:
     x = expected = start()
-    timesteps = SCHEDULE.tcd_timesteps(steps)
+    timesteps = SCHEDULE.consistency_timesteps(steps)
     for t, t_next in pairwise((*timesteps, 0)):
         ab, ab_next = SCHEDULE.alpha_bar[t], SCHEDULE.alpha_bar[t_next]
         x0 = nonlinear(expected, float(t))
@@ -130,7 +111,7 @@ def test_a_constant_answer_makes_every_number_of_steps_one_jump(steps: int) -> N
     ours = sample_tcd(
         constant,
         x,
-        timesteps=SCHEDULE.tcd_timesteps(steps),
+        timesteps=SCHEDULE.consistency_timesteps(steps),
         schedule=SCHEDULE,
         eta=0.0,
         noise=no_noise,
@@ -157,7 +138,7 @@ def test_tcd_asks_once_per_timestep_and_in_order(steps: int) -> None:
         asked.append(t)
         return nonlinear(x, t)
 
-    timesteps = SCHEDULE.tcd_timesteps(steps)
+    timesteps = SCHEDULE.consistency_timesteps(steps)
     sample_tcd(
         denoise,
         start(),
@@ -176,7 +157,7 @@ def sample_gaussian(denoise: Denoise, data: Gaussian, *, steps: int, eta: float)
     return sample_tcd(
         denoise,
         data.noised(unit, 999),
-        timesteps=SCHEDULE.tcd_timesteps(steps),
+        timesteps=SCHEDULE.consistency_timesteps(steps),
         schedule=SCHEDULE,
         eta=eta,
         noise=StepNoise([5], shape),
@@ -208,7 +189,7 @@ def test_the_deterministic_error_falls_with_the_first_power_of_the_steps() -> No
         ours = sample_tcd(
             data.posterior_mean,
             x,
-            timesteps=SCHEDULE.tcd_timesteps(steps),
+            timesteps=SCHEDULE.consistency_timesteps(steps),
             schedule=SCHEDULE,
             eta=0.0,
             noise=no_noise,

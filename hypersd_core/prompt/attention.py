@@ -1,19 +1,7 @@
-r"""The A1111 prompt language: text to weighted spans, spans to chunks of 77 token ids.
-
-::
-
-    (x)        weight 1.1               (x:1.3)    weight 1.3
-    [x]        weight 1 / 1.1           ((x))      nesting multiplies
-    \( \) \[ \] \\  the character itself
-    BREAK      the rest starts a new chunk
-
-Text only: what the weights do to embeddings is the engine's business. Prompt editing ([a:b:0.5])
-and alternation ([a|b]) are not part of it; inline flags are ``hypersd_core.flags``.
-"""
+"""Emphasis: text to spans of equal weight, and brackets that lack a partner."""
 
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from itertools import groupby
 
 from hypersd_core.errors import InvalidRequest
@@ -25,8 +13,6 @@ BREAK: Span = ("BREAK", -1.0)
 """Stands in a list of spans where a new chunk starts. It is not text."""
 
 BRACKET_WEIGHT = 1.1
-COMMA_BACKTRACK = 20
-"""A full chunk gives up at most this many tokens, so that the next one starts behind a comma."""
 
 _TOKEN = re.compile(
     r"""
@@ -39,29 +25,6 @@ _TOKEN = re.compile(
 )
 # With its spaces; these only from where they begin, or a long run of them takes quadratic time.
 _BREAK_WORD = re.compile(r"(?:(?<!\s)\s+)?\bBREAK\b\s*")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoraTag:
-    """``<lora:name:weight:text_weight>``: which LoRA, and how strongly on UNet and text encoders.
-
-    ``weight`` is that of the UNet.
-    """
-
-    name: str
-    weight: float = 1.0
-    text_weight: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """One input of a text encoder: BOS, up to 75 tokens, EOS, padding.
-
-    ``token_ids`` and ``weights`` have the same length, 77; the weight of all that is not text is 1.
-    """
-
-    token_ids: tuple[int, ...]
-    weights: tuple[float, ...]
 
 
 def parse_attention(text: str) -> list[Span]:
@@ -133,67 +96,6 @@ def _merge_equal_weights(spans: Iterable[Span]) -> list[Span]:
         else:
             merged.append(("".join(text for text, _ in group), weight))
     return merged
-
-
-def chunk_prompt(
-    spans: Iterable[Span],
-    *,
-    tokenize: Callable[[str], list[int]],
-    bos: int,
-    eos: int,
-    pad: int,
-    comma_ids: Collection[int],
-    max_chunk: int = 75,
-) -> list[Chunk]:
-    """Lay the tokens of ``spans`` out in chunks of ``max_chunk`` + 2, at least one.
-
-    ``tokenize`` adds no special tokens. ``pad`` is what CLIP's tokenizer pads with: EOS itself in
-    SD1.5 and SDXL's first encoder, 0 in SDXL's second. ``comma_ids`` are the tokens behind which a
-    chunk is cut when it would overflow, if one is among its last 20.
-    """
-    chunks: list[list[tuple[int, float]]] = [[]]
-    for span in spans:
-        text, weight = span
-        if span == BREAK:
-            chunks.append([])
-            continue
-        for token in tokenize(text):
-            if len(chunks[-1]) == max_chunk:
-                kept = max_chunk if token in comma_ids else _cut(chunks[-1], comma_ids)
-                chunks.append(chunks[-1][kept:])
-                del chunks[-2][kept:]
-            chunks[-1].append((token, weight))
-    if len(chunks) > 1 and not chunks[-1]:
-        chunks.pop()  # a BREAK at the very end starts nothing
-    return [_lay_out(tokens, bos=bos, eos=eos, pad=pad, size=max_chunk + 2) for tokens in chunks]
-
-
-def _cut(tokens: Sequence[tuple[int, float]], comma_ids: Collection[int]) -> int:
-    """How many tokens of a full chunk stay: up to its last comma, if that is near enough."""
-    for length in range(len(tokens), max(len(tokens) - COMMA_BACKTRACK, 0), -1):
-        if tokens[length - 1][0] in comma_ids:
-            return length
-    return len(tokens)
-
-
-def _lay_out(
-    tokens: Sequence[tuple[int, float]], *, bos: int, eos: int, pad: int, size: int
-) -> Chunk:
-    padding = size - 2 - len(tokens)
-    return Chunk(
-        token_ids=(bos, *(token for token, _ in tokens), eos, *[pad] * padding),
-        weights=(1.0, *(weight for _, weight in tokens), *[1.0] * (padding + 1)),
-    )
-
-
-def pad_chunks(
-    prompt: Sequence[Chunk], negative: Sequence[Chunk], *, empty: Chunk
-) -> tuple[list[Chunk], list[Chunk]]:
-    """Bring both to the same count with ``empty``, the chunk of the empty prompt."""
-    count = max(len(prompt), len(negative))
-    longer_prompt = [*prompt, *[empty] * (count - len(prompt))]
-    longer_negative = [*negative, *[empty] * (count - len(negative))]
-    return longer_prompt, longer_negative
 
 
 def check_brackets(text: str, *, name: str) -> None:

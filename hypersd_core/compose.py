@@ -1,0 +1,303 @@
+"""How a person's wishes become a whole request.
+
+What the person says wins over the recipe; what nobody says is the recipe's. A few-step LoRA in the
+prompt brings its own recipe, and what comes to nothing is said in the request's notes.
+"""
+
+import dataclasses
+import re
+import secrets
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from hypersd_core.errors import InvalidRequest
+from hypersd_core.flags import PromptFlags, split_flags
+from hypersd_core.library import Choice, Library
+from hypersd_core.models import Family
+from hypersd_core.notes import Asked, notes
+from hypersd_core.prompt import LoraTag, check_brackets, split_loras
+from hypersd_core.recipes import Recipe
+from hypersd_core.request import (
+    LANCZOS,
+    LATENT,
+    MAX_SEED,
+    Emphasis,
+    GenerationRequest,
+    Hires,
+    Source,
+    Variation,
+)
+from hypersd_core.sampling import SAMPLING_METHODS
+
+DEFAULT_STRENGTH = 0.6
+DEFAULT_HIRES_STRENGTH = 0.5
+DEFAULT_VARIATION_STRENGTH = 0.2
+OWN_VAE = "none"
+"""The name that asks for a model's own VAE where its recipe has another."""
+
+_HIRES = "hires, a factor such as 1.5"
+_T = TypeVar("_T")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Composed:
+    """What to draw, and whether its result is for the asker alone."""
+
+    request: GenerationRequest
+    private: bool
+
+
+def compose(
+    text: str, options: PromptFlags, library: Library, *, picture: str = "", mask: str = ""
+) -> Composed:
+    """The whole request for what a person typed, ready to be drawn.
+
+    ``options`` are those of the slash command or command line; inline flags stand in ``text``. One
+    thing said in both places is an error. ``picture`` and ``mask`` name input pictures to start
+    from. A missing seed is drawn here, once and for all.
+
+    Raises InvalidRequest, RecipeUnknown for a model whose recipe nobody knows, and ModelError for
+    one that cannot be drawn with.
+    """
+    check_brackets(text, name="prompt")  # as typed, so that places in it are those that people see
+    check_brackets(options.negative or "", name="negative prompt")
+    prompt, flags = split_flags(text)
+    chosen = _merge(flags, options)
+    _refuse_loras(chosen.negative or "")
+    model = library.model(chosen.model)
+    prompt, tags = split_loras(prompt, lambda name: _scale(library.lora(name)))
+    loras = [library.lora(tag.name) for tag in tags]
+    for lora in loras:
+        _check_family(f"The LoRA {lora.file.name}", lora.file.family, model)
+    asked = Asked(
+        flags=chosen,
+        model=model,
+        loras=tuple(loras),
+        recipe=_recipe(model, _few_step(loras, tags), chosen.recipe, library),
+    )
+    named = tuple(
+        dataclasses.replace(tag, name=lora.file.name) for tag, lora in zip(tags, loras, strict=True)
+    )
+    request = _request(prompt, asked, library, named, _source(chosen, library, picture, mask))
+    request = dataclasses.replace(request, notes=notes(request, asked))
+    return Composed(request=request, private=bool(chosen.private))
+
+
+def _request(
+    prompt: str,
+    asked: Asked,
+    library: Library,
+    loras: tuple[LoraTag, ...],
+    source: Source | None,
+) -> GenerationRequest:
+    chosen, recipe = asked.flags, asked.recipe
+    width, height = recipe.size(_or(chosen.size, f"{recipe.width}x{recipe.height}"))
+    sampler = _sampler(chosen.sampler, recipe)
+    steps = _or(chosen.steps, recipe.steps)
+    return GenerationRequest(
+        prompt=prompt,
+        negative=chosen.negative or "",
+        model=asked.model.file.name,
+        sampler=sampler,
+        steps=steps,
+        guidance=_or(chosen.guidance, recipe.guidance),
+        eta=_or(chosen.eta, _eta(sampler, recipe)),
+        width=width,
+        height=height,
+        seed=_or(chosen.seed, _any_seed()),
+        count=_or(chosen.count, 1),
+        timesteps=recipe.timesteps if steps == len(recipe.timesteps) else (),
+        loras=loras,
+        vae=_vae(asked, library),
+        emphasis=_emphasis(chosen.emphasis, recipe),
+        clip_skip=_clip_skip(asked),
+        tiling=bool(chosen.tiling),
+        variation=_variation(chosen),
+        source=source,
+        hires=_hires(chosen, library),
+        enlarge=recipe.enlarge,
+    )
+
+
+def _merge(flags: PromptFlags, options: PromptFlags) -> PromptFlags:
+    """The union of both; a thing said twice is an error that names it."""
+    said: dict[str, Any] = {}
+    for field in dataclasses.fields(PromptFlags):
+        inline, option = getattr(flags, field.name), getattr(options, field.name)
+        if inline is not None and option is not None:
+            raise InvalidRequest(
+                f"{field.name.replace('_', ' ')} is given twice: {option} as an option and "
+                f"{inline} in the prompt."
+            )
+        said[field.name] = option if inline is None else inline
+    return PromptFlags(**said)
+
+
+def _recipe(
+    model: Choice, few_step: Sequence[Choice], name: str | None, library: Library
+) -> Recipe:
+    """The model's own, with the sampling of a named recipe or of the first few-step LoRA.
+
+    Sizes stay the model's own where it has a recipe.
+    """
+    if name is not None:
+        wished = library.recipe(name)
+        _check_fits(wished, model)
+    elif few_step:
+        assert few_step[0].recipe is not None
+        wished = few_step[0].recipe
+    elif model.recipe is None:
+        raise library.unknown(model)
+    else:
+        return model.recipe
+    return wished if model.recipe is None else model.recipe.sampled_as(wished)
+
+
+def _check_fits(recipe: Recipe, model: Choice) -> None:
+    _check_family(f"The recipe {recipe.name}", recipe.family, model)
+    predicts = (model.recipe and model.recipe.prediction) or model.file.prediction
+    if recipe.prediction not in {"", predicts}:
+        raise InvalidRequest(
+            f"The recipe {recipe.name} is for models that predict {recipe.prediction}; "
+            f"{model.file.name} is loaded as one that predicts {predicts}, and only a recipe of "
+            "its own can change that."
+        )
+
+
+def _check_family(what: str, family: Family | None, model: Choice) -> None:
+    """Both may be unknown; then the engine finds out."""
+    if family and model.file.family and family != model.file.family:
+        raise InvalidRequest(
+            f"{what} is made for {family.label}, but {model.file.name} is "
+            f"{model.file.family.label}."
+        )
+
+
+def _refuse_loras(negative: str) -> None:
+    if tags := split_loras(negative)[1]:
+        raise InvalidRequest(
+            f"The LoRA {tags[0].name} stands in the negative prompt: a LoRA changes the whole "
+            "model, so write it in the prompt."
+        )
+
+
+def _scale(lora: Choice) -> float:
+    return 1.0 if lora.recipe is None else lora.recipe.lora_scale
+
+
+def _few_step(loras: Sequence[Choice], tags: Sequence[LoraTag]) -> list[Choice]:
+    """The LoRAs that bring a recipe; one of weight 0 brings nothing."""
+    return [
+        lora
+        for lora, tag in zip(loras, tags, strict=True)
+        if lora.recipe is not None and tag.weight
+    ]
+
+
+def _sampler(name: str | None, recipe: Recipe) -> str:
+    """The sampler's key, whatever way of writing it was used: ``DPM++ SDE Karras``, ``tcd``."""
+    if name is None:
+        return recipe.sampler
+    wanted = re.sub(r"[^a-z0-9+]", "", name.lower())
+    for key, method in SAMPLING_METHODS.items():
+        spellings = {key, method.label, method.full_label}
+        if wanted in {re.sub(r"[^a-z0-9+]", "", spelling.lower()) for spelling in spellings}:
+            return key
+    raise InvalidRequest(f"There is no sampler {name!r}; there are {', '.join(SAMPLING_METHODS)}.")
+
+
+def _eta(sampler: str, recipe: Recipe) -> float:
+    """The recipe's eta belongs to the recipe's sampler; another sampler brings its own."""
+    if sampler == recipe.sampler and recipe.eta is not None:
+        return recipe.eta
+    return SAMPLING_METHODS[sampler].default_eta
+
+
+def _vae(asked: Asked, library: Library) -> str:
+    name = _or(asked.flags.vae, asked.recipe.vae)
+    if name.lower() in {"", OWN_VAE}:
+        return ""
+    vae = library.vae(name)
+    _check_family(f"The VAE {vae.name}", vae.family, asked.model)
+    return vae.name
+
+
+def _emphasis(name: str | None, recipe: Recipe) -> Emphasis:
+    if name is None:
+        return recipe.emphasis
+    try:
+        return Emphasis(re.sub(r"[\s-]+", "_", name.strip().lower()))
+    except ValueError as error:
+        raise InvalidRequest(
+            f"emphasis must be one of {', '.join(Emphasis)}, got {name!r}."
+        ) from error
+
+
+def _clip_skip(asked: Asked) -> int:
+    """SDXL's text encoders always give their last layer but one."""
+    wanted = _or(asked.flags.clip_skip, asked.recipe.clip_skip)
+    return 1 if asked.model.file.family is Family.SDXL else wanted
+
+
+def _variation(chosen: PromptFlags) -> Variation | None:
+    if chosen.variation_seed is None and chosen.variation_strength is None:
+        return None
+    return Variation(
+        seed=_or(chosen.variation_seed, _any_seed()),
+        strength=_or(chosen.variation_strength, DEFAULT_VARIATION_STRENGTH),
+    )
+
+
+def _source(chosen: PromptFlags, library: Library, picture: str, mask: str) -> Source | None:
+    if not picture:
+        _refuse_alone("strength", chosen.strength, needs="a picture to start from")
+        _refuse_alone("A mask", mask or None, needs="a picture to start from")
+        if chosen.hires is None:
+            _refuse_alone("upscaler", chosen.upscaler, needs="a picture or hires")
+        return None
+    return Source(
+        picture=picture,
+        strength=_or(chosen.strength, DEFAULT_STRENGTH),
+        mask=mask,
+        upscaler=_source_upscaler(chosen, library),
+    )
+
+
+def _source_upscaler(chosen: PromptFlags, library: Library) -> str:
+    """A picture has no latents to stretch: where these are wished, the hires pass is meant."""
+    name = _or(chosen.upscaler, LANCZOS)
+    if name.lower() != LATENT:
+        return _upscaler(name, (LANCZOS,), library)
+    if chosen.hires is None:
+        _refuse_alone("upscaler latent", name, needs=_HIRES)
+    return LANCZOS
+
+
+def _hires(chosen: PromptFlags, library: Library) -> Hires | None:
+    if chosen.hires is None:
+        _refuse_alone("hires strength", chosen.hires_strength, needs=_HIRES)
+        _refuse_alone("hires steps", chosen.hires_steps, needs=_HIRES)
+        return None
+    return Hires(
+        scale=chosen.hires,
+        strength=_or(chosen.hires_strength, DEFAULT_HIRES_STRENGTH),
+        steps=_or(chosen.hires_steps, 0),
+        upscaler=_upscaler(_or(chosen.upscaler, LATENT), (LATENT, LANCZOS), library),
+    )
+
+
+def _upscaler(name: str, built_in: Sequence[str], library: Library) -> str:
+    return name.lower() if name.lower() in built_in else library.upscaler(name).name
+
+
+def _refuse_alone(name: str, value: object, *, needs: str) -> None:
+    if value is not None:
+        raise InvalidRequest(f"{name} needs {needs}.")
+
+
+def _any_seed() -> int:
+    return secrets.randbelow(MAX_SEED + 1)
+
+
+def _or(value: _T | None, otherwise: _T) -> _T:
+    return otherwise if value is None else value

@@ -1,0 +1,55 @@
+"""Models in one file, named as in latent diffusion or as in diffusers.
+
+Such a file holds tensors alone. What else a model needs comes from a folder in diffusers' layout,
+by default from the one of its family in ``data/configs``, so that nobody asks a hub.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from transformers import CLIPTokenizer
+
+from hypersd_core.engine.clip_tokenizer import END, clip_tokenizer
+from hypersd_core.engine.folder import check_family, read_configs, read_tokenizers
+from hypersd_core.engine.layouts import IN_FILES
+from hypersd_core.engine.parts import Config, Found, Part, find_part, refuse_surplus
+from hypersd_core.engine.scheduler_config import read_training_noise
+from hypersd_core.engine.weights import Weights
+from hypersd_core.models import Family
+
+_CONFIGS = Path(__file__).resolve().parents[2] / "data" / "configs"
+_MERGES = _CONFIGS / "clip" / "merges.txt"
+# SDXL's second encoder was trained with "!", whose id is 0, behind the end of a prompt.
+_PADS = {"tokenizer": END, "tokenizer_2": "!"}
+
+
+def find_parts(path: Path, configs: Mapping[str, Config]) -> dict[str, Part]:
+    """The parts of ``configs`` that the file holds; raises ModelError if it holds anything else."""
+    weights = Weights([path])
+    found = {
+        name: part
+        for name, config in configs.items()
+        if (part := find_part(name, config, weights, IN_FILES[name], path=path)) is not None
+    }
+    refuse_surplus(weights, found.values(), path=path)
+    return found
+
+
+def find_checkpoint(path: Path, family: Family, *, config: Path | None) -> Found:
+    """The parts of the checkpoint at ``path``, with tokenizers and schedule beside it.
+
+    ``config``: a folder in diffusers' layout for parts of unusual widths.
+    """
+    folder = config or _CONFIGS / family
+    check_family(folder, family)
+    configs = read_configs(folder, family)
+    noise = read_training_noise(folder)
+    tokenizers = read_tokenizers(config, configs) if config else shipped_tokenizers(family)
+    parts = find_parts(path, configs)
+    return Found(parts=parts, configs=configs, tokenizers=tokenizers, noise=noise)
+
+
+def shipped_tokenizers(family: Family) -> dict[str, CLIPTokenizer]:
+    """CLIP's own tokenizer for each text encoder of ``family``."""
+    names = ("tokenizer", "tokenizer_2") if family is Family.SDXL else ("tokenizer",)
+    return {name: clip_tokenizer(_MERGES, pad=_PADS[name]) for name in names}

@@ -1,0 +1,125 @@
+"""What a person should know of how a request was understood: wishes that do nothing, or harm.
+
+Every note is one sentence. Nothing here changes the request.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from hypersd_core.flags import PromptFlags
+from hypersd_core.library import Choice
+from hypersd_core.models import Family
+from hypersd_core.prompt import prompt_notes
+from hypersd_core.recipes import Recipe
+from hypersd_core.request import GenerationRequest
+from hypersd_core.sampling import SAMPLING_METHODS, describe_strength
+
+_NAMELESS = "pytorch_lora_weights"
+"""What diffusers calls every LoRA, so that its name says nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a person said, the files that it named, and the recipe that it is drawn by."""
+
+    flags: PromptFlags
+    model: Choice
+    loras: tuple[Choice, ...]
+    recipe: Recipe
+
+
+def notes(request: GenerationRequest, asked: Asked) -> tuple[str, ...]:
+    """The sentences for ``request``, which was made of ``asked``."""
+    return (
+        *_about_steps(request, asked.recipe),
+        *_about_guidance(request, asked.recipe),
+        *_about_eta(request, asked.flags),
+        *_about_clip_skip(asked),
+        *_about_loras(request, asked),
+        *prompt_notes(request.prompt, request.steps),
+        *_about_strengths(request),
+    )
+
+
+def _about_steps(request: GenerationRequest, recipe: Recipe) -> Iterator[str]:
+    if recipe.timesteps and not request.timesteps:
+        trained = ", ".join(map(str, recipe.timesteps))
+        yield (
+            f"{recipe.title} was trained at timesteps {trained}; in {_steps(request.steps)} the "
+            "sampler takes its own."
+        )
+    elif recipe.steps_made_for:
+        least, most = recipe.steps_made_for
+        if not least <= request.steps <= most:
+            meant = _steps(most) if least == most else f"{least} to {most} steps"
+            yield f"{recipe.title} is made for {meant}: {request.steps} may look worse."
+
+
+def _about_guidance(request: GenerationRequest, recipe: Recipe) -> Iterator[str]:
+    if request.negative.strip() and request.guidance <= 1:
+        without = f", and {recipe.title} is made for none" if recipe.guidance <= 1 else ""
+        yield f"The negative prompt does nothing: it needs a guidance above 1{without}."
+    elif request.negative.strip():
+        yield from prompt_notes(request.negative, request.steps)
+    if request.guidance > max(recipe.highest_guidance, recipe.guidance):
+        limit = recipe.highest_guidance
+        meant = "no guidance" if limit <= 1 else f"a guidance of at most {limit:g}"
+        yield f"{recipe.title} is made for {meant}: {request.guidance:g} may burn the picture."
+
+
+def _about_eta(request: GenerationRequest, flags: PromptFlags) -> Iterator[str]:
+    method = SAMPLING_METHODS[request.sampler]
+    if flags.eta is not None and not method.uses_eta:
+        yield f"Eta does nothing with the sampler {method.full_label}."
+
+
+def _about_clip_skip(asked: Asked) -> Iterator[str]:
+    if (asked.flags.clip_skip or 1) > 1 and asked.model.file.family is Family.SDXL:
+        yield "Clip skip does nothing with SDXL, which always leaves the last layer out."
+
+
+def _about_loras(request: GenerationRequest, asked: Asked) -> Iterator[str]:
+    few_step: list[str] = []
+    for tag, lora in zip(request.loras, asked.loras, strict=True):
+        if not tag.weight and not tag.text_weight:
+            yield f"The LoRA {tag.name} does nothing: its weight is 0."
+        elif lora.recipe is not None and tag.weight:
+            few_step.append(tag.name)
+        elif lora.recipe is None and _NAMELESS in lora.file.path.name:
+            yield (
+                f"The LoRA {tag.name} is taken for a style; if it is one for few steps, its name "
+                "does not say which: it needs a recipe."
+            )
+    if len(few_step) > 1:
+        yield (
+            f"{' and '.join(few_step)} are both made for few steps and may spoil each other; "
+            f"the sampling is that of {asked.recipe.title}."
+        )
+    elif few_step and asked.model.recipe is not None and asked.model.recipe.steps_made_for:
+        yield (
+            f"{asked.model.file.name} is made for few steps already, so {few_step[0]} may be too "
+            "much."
+        )
+
+
+def _about_strengths(request: GenerationRequest) -> Iterator[str]:
+    """What a strength means in so few steps."""
+    if request.source is not None:
+        yield _sentence(
+            describe_strength(
+                request.sampler, request.steps, request.source.strength, request.timesteps
+            )
+        )
+    if request.hires is not None:
+        steps = request.hires.steps or request.steps
+        timesteps = request.timesteps if steps == request.steps else ()
+        meaning = describe_strength(request.sampler, steps, request.hires.strength, timesteps)
+        yield _sentence(f"hires: {meaning}")
+
+
+def _steps(count: int) -> str:
+    return "1 step" if count == 1 else f"{count} steps"
+
+
+def _sentence(words: str) -> str:
+    return f"{words[0].upper()}{words[1:]}."
