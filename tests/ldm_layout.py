@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor
 
-from hypersd_core.engine.ldm_names import open_clip_names, unet_names, vae_names
+from hypersd_core.engine.loading.ldm_names import open_clip_names, unet_names, vae_names
 
 State = Mapping[str, Tensor]
 

@@ -9,8 +9,8 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from hypersd_core.engine.ldm_names import unet_names
 from hypersd_core.engine.loader import Model
+from hypersd_core.engine.loading.ldm_names import unet_names
 from hypersd_core.models import Family, Kind, ModelFile
 
 FactorSet = dict[tuple[str, str], tuple[Tensor, Tensor]]

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from hypersd_core.engine.detect import detect
-from hypersd_core.engine.diffusers_folder import detect_folder
+from hypersd_core.engine.detection.detect import detect
+from hypersd_core.engine.detection.diffusers_folder import detect_folder
+from hypersd_core.engine.detection.magic import PICKLE, START_BYTES, describe
+from hypersd_core.engine.detection.probe import Finding
 from hypersd_core.engine.header import printable, read_header
-from hypersd_core.engine.magic import PICKLE, START_BYTES, describe
 from hypersd_core.engine.models_folder import (
     MODEL_SUFFIXES,
     PICKLES,
@@ -25,7 +26,6 @@ from hypersd_core.engine.models_folder import (
     signature,
     signature_bytes,
 )
-from hypersd_core.engine.probe import Finding
 from hypersd_core.errors import ModelError, ModelNotFound
 from hypersd_core.models import Kind, ModelFile
 

@@ -12,13 +12,13 @@ from torch import Tensor
 from hypersd_core.engine.guidance import Predictor
 from hypersd_core.engine.kept import Kept
 from hypersd_core.engine.latents import PictureVae, Pixels, enlarge
-from hypersd_core.engine.offload import Part, placed
+from hypersd_core.engine.memory.offload import Part, placed
+from hypersd_core.engine.pixels.tiling import seamless
+from hypersd_core.engine.pixels.upscale import Upscaler, fit, fit_mask
 from hypersd_core.engine.prediction import PREDICTIONS
 from hypersd_core.engine.progress import Progress
 from hypersd_core.engine.shelf import Ready
 from hypersd_core.engine.text import PromptSchedule, encode_prompts
-from hypersd_core.engine.tiling import seamless
-from hypersd_core.engine.upscale import Upscaler, fit, fit_mask
 from hypersd_core.passes import Pass, passes
 from hypersd_core.request import LATENT, MAX_SEED, GenerationRequest
 from hypersd_core.samplers import SAMPLERS, initial_noise, slerp, start_latents

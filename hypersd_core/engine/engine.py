@@ -11,9 +11,9 @@ import torch
 from hypersd_core.engine.device import is_out_of_memory
 from hypersd_core.engine.drawing import Drawing
 from hypersd_core.engine.latents import Pixels
+from hypersd_core.engine.pixels.upscale import Upscaler
 from hypersd_core.engine.progress import Progress
 from hypersd_core.engine.shelf import Ready
-from hypersd_core.engine.upscale import Upscaler
 from hypersd_core.errors import OutOfMemory
 from hypersd_core.passes import total_model_calls
 from hypersd_core.request import GenerationRequest

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from hypersd_core.engine.magic import START_BYTES, describe, size_text
+from hypersd_core.engine.detection.magic import START_BYTES, describe, size_text
 from hypersd_core.errors import ModelError
 
 MAX_HEADER_BYTES = 100_000_000

@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hypersd_core.engine.memory import decode_in_tiles
+from hypersd_core.engine.memory.policy import decode_in_tiles
 from hypersd_core.engine.model import Model
-from hypersd_core.engine.tiled_vae import decode_tiled, encode_tiled
+from hypersd_core.engine.pixels.tiled_vae import decode_tiled, encode_tiled
 from hypersd_core.errors import GenerationFailed
 
 Pixels = NDArray[np.uint8]

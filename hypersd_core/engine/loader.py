@@ -16,9 +16,9 @@ import torch
 from diffusers import AutoencoderKL
 
 from hypersd_core.engine.device import best_device, is_out_of_memory, network_dtype, vae_dtype
-from hypersd_core.engine.find import family_of, find_model, find_vae
+from hypersd_core.engine.loading.find import family_of, find_model, find_vae
+from hypersd_core.engine.loading.parts import TITLES, Part, load_part
 from hypersd_core.engine.model import Model
-from hypersd_core.engine.parts import TITLES, Part, load_part
 from hypersd_core.engine.prediction import PREDICTIONS
 from hypersd_core.errors import ModelError, OutOfMemory
 from hypersd_core.models import ModelFile

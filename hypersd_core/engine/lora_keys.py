@@ -20,7 +20,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from torch import nn
 
-from hypersd_core.engine.ldm_names import unet_names
+from hypersd_core.engine.loading.ldm_names import unet_names
 
 ModulePath = tuple[str, str]
 """The part's name in ``Model`` and the module's path inside it: ``("unet", "conv_in")``."""

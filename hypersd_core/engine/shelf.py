@@ -12,10 +12,15 @@ from diffusers import AutoencoderKL
 from hypersd_core.engine.device import network_dtype, vae_dtype
 from hypersd_core.engine.loader import Model, load_model, load_vae
 from hypersd_core.engine.lora import LoraCache, LoraSwitch, Weighted
-from hypersd_core.engine.memory import MemoryMode, choose_mode, free_memory_bytes, resident_bytes
-from hypersd_core.engine.model_bytes import ModelBytes, model_bytes
-from hypersd_core.engine.model_cache import ModelCache
-from hypersd_core.engine.upscale import Upscaler, load_upscaler
+from hypersd_core.engine.memory.model_bytes import ModelBytes, model_bytes
+from hypersd_core.engine.memory.model_cache import ModelCache
+from hypersd_core.engine.memory.policy import (
+    MemoryMode,
+    choose_mode,
+    free_memory_bytes,
+    resident_bytes,
+)
+from hypersd_core.engine.pixels.upscale import Upscaler, load_upscaler
 from hypersd_core.models import ModelFile, ModelSpec
 from hypersd_core.prompt import LoraTag
 from hypersd_core.request import LANCZOS, GenerationRequest

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from hypersd_core.engine.memory import MemoryMode
+from hypersd_core.engine.memory.policy import MemoryMode
 from hypersd_core.engine.model import Model
+from hypersd_core.engine.pixels.upscale import Upscaler
 from hypersd_core.engine.shelf import Ready
-from hypersd_core.engine.upscale import Upscaler
 from hypersd_core.request import LANCZOS, GenerationRequest
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from transformers import CLIPTokenizer
 
-from hypersd_core.engine.clip_tokenizer import END, START, read_tokenizer
-from hypersd_core.engine.single_file import shipped_tokenizers
+from hypersd_core.engine.loading.clip_tokenizer import END, START, read_tokenizer
+from hypersd_core.engine.loading.single_file import shipped_tokenizers
 from hypersd_core.models import Family
 
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hypersd_core.engine.detect import detect
+from hypersd_core.engine.detection.detect import detect
+from hypersd_core.engine.detection.probe import Finding
 from hypersd_core.engine.header import Header, TensorInfo, read_header
-from hypersd_core.engine.probe import Finding
 from hypersd_core.models import Family, Kind
 from tests import ldm_layout
 from tests.engine import real_layouts as real

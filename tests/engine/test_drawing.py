@@ -10,7 +10,7 @@ import torch
 
 from hypersd_core.engine.engine import Engine
 from hypersd_core.engine.loader import load_model
-from hypersd_core.engine.memory import MemoryMode
+from hypersd_core.engine.memory.policy import MemoryMode
 from hypersd_core.engine.model import Model
 from hypersd_core.request import Hires, Source, Variation
 from hypersd_core.sampling import SAMPLING_METHODS

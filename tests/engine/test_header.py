@@ -14,6 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from safetensors import SafetensorError, safe_open
 
+from hypersd_core.engine.detection.magic import size_text
 from hypersd_core.engine.header import (
     MAX_HEADER_BYTES,
     Header,
@@ -21,7 +22,6 @@ from hypersd_core.engine.header import (
     printable,
     read_header,
 )
-from hypersd_core.engine.magic import size_text
 from hypersd_core.errors import ModelError
 from tests.engine.header_files import write_header_only, write_raw
 

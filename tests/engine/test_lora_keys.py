@@ -11,7 +11,7 @@ from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
-from hypersd_core.engine.ldm_names import unet_names
+from hypersd_core.engine.loading.ldm_names import unet_names
 from hypersd_core.engine.lora_keys import Role, module_names, split_key, weighted_modules
 from tests.lora_files import ldm_paths
 

@@ -4,7 +4,8 @@ import psutil  # type: ignore[import-untyped]  # ships no types
 import pytest
 import torch
 
-from hypersd_core.engine.memory import (
+from hypersd_core.engine.memory.model_bytes import ModelBytes
+from hypersd_core.engine.memory.policy import (
     DECODE_NUMBERS_PER_PX,
     WORKING_BYTES,
     MemoryMode,
@@ -14,7 +15,6 @@ from hypersd_core.engine.memory import (
     free_memory_bytes,
     resident_bytes,
 )
-from hypersd_core.engine.model_bytes import ModelBytes
 from tests.engine.live_bytes import full_size, numbers, peak_bytes
 
 GPU, CPU = torch.device("cuda"), torch.device("cpu")

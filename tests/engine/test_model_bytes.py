@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from hypersd_core.engine.memory.model_bytes import ModelBytes, model_bytes
 from hypersd_core.engine.model import Model
-from hypersd_core.engine.model_bytes import ModelBytes, model_bytes
 from hypersd_core.errors import ModelError
 from hypersd_core.models import Kind, ModelSpec
 from tests.engine import real_layouts

@@ -5,7 +5,7 @@ import weakref
 
 import pytest
 
-from hypersd_core.engine.model_cache import ModelCache
+from hypersd_core.engine.memory.model_cache import ModelCache
 from hypersd_core.errors import ModelError
 
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from hypersd_core.engine.loader import load_model
-from hypersd_core.engine.memory import MemoryMode
+from hypersd_core.engine.memory.offload import Part, placed
+from hypersd_core.engine.memory.policy import MemoryMode
 from hypersd_core.engine.model import Model
-from hypersd_core.engine.offload import Part, placed
 from hypersd_core.models import Family
 from tests.engine.model_files import model_file
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from hypersd_core.engine.overlapping_tiles import Tiles, draw_in_tiles
+from hypersd_core.engine.pixels.overlapping_tiles import Tiles, draw_in_tiles
 
 TILES = Tiles(side=24, overlap=8)
 

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hypersd_core.engine.rrdb import RRDBNet, build_rrdb
+from hypersd_core.engine.pixels.rrdb import RRDBNet, build_rrdb
 from tests.engine.upscaler_files import numbered_weights, real_esrgan_names, revised_names
 
 Weights = dict[str, Tensor]

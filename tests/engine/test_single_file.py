@@ -12,8 +12,8 @@ from torch import Tensor
 
 from hypersd_core.engine.catalog import inspect
 from hypersd_core.engine.loader import Model, load_model, load_vae
-from hypersd_core.engine.parts import PARTS
-from hypersd_core.engine.single_file import find_checkpoint
+from hypersd_core.engine.loading.parts import PARTS
+from hypersd_core.engine.loading.single_file import find_checkpoint
 from hypersd_core.errors import ModelError
 from hypersd_core.models import Family, Kind, ModelFile
 from tests import ldm_layout

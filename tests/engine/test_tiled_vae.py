@@ -12,9 +12,9 @@ from diffusers import AutoencoderKL
 from torch import Tensor
 
 from hypersd_core.engine.model import Model
-from hypersd_core.engine.overlapping_tiles import Tiles
-from hypersd_core.engine.tiled_vae import decode_tiled, encode_tiled
-from hypersd_core.engine.tiling import seamless
+from hypersd_core.engine.pixels.overlapping_tiles import Tiles
+from hypersd_core.engine.pixels.tiled_vae import decode_tiled, encode_tiled
+from hypersd_core.engine.pixels.tiling import seamless
 from tests.engine.live_bytes import full_size, numbers, peak_bytes
 
 SHIPPED = Path(__file__).parents[2] / "data" / "models" / "portrait-64" / "vae"

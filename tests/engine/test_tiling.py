@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hypersd_core.engine.loader import load_model
 from hypersd_core.engine.model import Model
-from hypersd_core.engine.tiling import seamless
+from hypersd_core.engine.pixels.tiling import seamless
 from hypersd_core.models import Family
 from tests.engine.model_files import model_file
 

@@ -10,8 +10,8 @@ import safetensors.torch
 import torch
 from PIL import Image, ImageOps
 
-from hypersd_core.engine.overlapping_tiles import Tiles
-from hypersd_core.engine.upscale import Pixels, Upscaler, fit, fit_mask, load_upscaler
+from hypersd_core.engine.pixels.overlapping_tiles import Tiles
+from hypersd_core.engine.pixels.upscale import Pixels, Upscaler, fit, fit_mask, load_upscaler
 from hypersd_core.errors import Cancelled, GenerationFailed, ModelError
 from hypersd_core.models import Kind
 from tests.engine.upscaler_files import (

@@ -6,8 +6,8 @@ moved to peft, and peft itself.
 
 from collections.abc import Mapping
 
+from hypersd_core.engine.detection.probe import Finding, Probe
 from hypersd_core.engine.header import printable
-from hypersd_core.engine.probe import Finding, Probe
 from hypersd_core.models import DRAWABLE, Family, Kind
 
 _ADAPTERS = ("lora", ".hada_", ".lokr_", ".oft_")

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from diffusers import AutoencoderKL
 
-from hypersd_core.engine.folder import find_component, find_folder, read_configs
+from hypersd_core.engine.loading.folder import find_component, find_folder, read_configs
+from hypersd_core.engine.loading.model_json import read_json
+from hypersd_core.engine.loading.parts import PARTS, TITLES, Found, Part
+from hypersd_core.engine.loading.scheduler_config import TrainingNoise, read_training_noise
+from hypersd_core.engine.loading.single_file import find_checkpoint, find_parts
 from hypersd_core.engine.model import Model
-from hypersd_core.engine.model_json import read_json
-from hypersd_core.engine.parts import PARTS, TITLES, Found, Part
-from hypersd_core.engine.scheduler_config import TrainingNoise, read_training_noise
-from hypersd_core.engine.single_file import find_checkpoint, find_parts
 from hypersd_core.errors import ModelError
 from hypersd_core.models import DRAWABLE, Family, Kind, ModelFile
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hypersd_core.engine.detect_unet import GUIDED_PROBLEM, unet_problem
+from hypersd_core.engine.detection.probe import Finding
+from hypersd_core.engine.detection.unet import GUIDED_PROBLEM, unet_problem
 from hypersd_core.engine.header import printable
-from hypersd_core.engine.probe import Finding
 from hypersd_core.models import DRAWABLE, Family, Kind
 
 INDEX = "model_index.json"

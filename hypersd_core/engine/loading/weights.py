@@ -9,7 +9,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from hypersd_core.engine.header import TensorInfo, read_header
-from hypersd_core.engine.ldm_names import Stored
+from hypersd_core.engine.loading.ldm_names import Stored
 from hypersd_core.errors import ModelError
 
 

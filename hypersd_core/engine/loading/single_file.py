@@ -9,15 +9,15 @@ from pathlib import Path
 
 from transformers import CLIPTokenizer
 
-from hypersd_core.engine.clip_tokenizer import END, clip_tokenizer
-from hypersd_core.engine.folder import check_family, read_configs, read_tokenizers
-from hypersd_core.engine.layouts import IN_FILES
-from hypersd_core.engine.parts import Config, Found, Part, find_part, refuse_surplus
-from hypersd_core.engine.scheduler_config import read_training_noise
-from hypersd_core.engine.weights import Weights
+from hypersd_core.engine.loading.clip_tokenizer import END, clip_tokenizer
+from hypersd_core.engine.loading.folder import check_family, read_configs, read_tokenizers
+from hypersd_core.engine.loading.layouts import IN_FILES
+from hypersd_core.engine.loading.parts import Config, Found, Part, find_part, refuse_surplus
+from hypersd_core.engine.loading.scheduler_config import read_training_noise
+from hypersd_core.engine.loading.weights import Weights
 from hypersd_core.models import Family
 
-_CONFIGS = Path(__file__).resolve().parents[2] / "data" / "configs"
+_CONFIGS = Path(__file__).resolve().parents[3] / "data" / "configs"
 _MERGES = _CONFIGS / "clip" / "merges.txt"
 # SDXL's second encoder was trained with "!", whose id is 0, behind the end of a prompt.
 _PADS = {"tokenizer": END, "tokenizer_2": "!"}

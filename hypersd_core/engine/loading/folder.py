@@ -5,12 +5,20 @@ from pathlib import Path
 
 from transformers import CLIPTokenizer
 
-from hypersd_core.engine.clip_tokenizer import read_tokenizer
-from hypersd_core.engine.layouts import IN_FOLDERS
-from hypersd_core.engine.model_json import read_json
-from hypersd_core.engine.parts import PARTS, TITLES, Config, Found, Part, find_part, refuse_surplus
-from hypersd_core.engine.scheduler_config import read_training_noise
-from hypersd_core.engine.weights import Weights
+from hypersd_core.engine.loading.clip_tokenizer import read_tokenizer
+from hypersd_core.engine.loading.layouts import IN_FOLDERS
+from hypersd_core.engine.loading.model_json import read_json
+from hypersd_core.engine.loading.parts import (
+    PARTS,
+    TITLES,
+    Config,
+    Found,
+    Part,
+    find_part,
+    refuse_surplus,
+)
+from hypersd_core.engine.loading.scheduler_config import read_training_noise
+from hypersd_core.engine.loading.weights import Weights
 from hypersd_core.errors import ModelError
 from hypersd_core.models import Family
 

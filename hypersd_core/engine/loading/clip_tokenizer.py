@@ -4,7 +4,7 @@ from pathlib import Path
 
 from transformers import CLIPTokenizer
 
-from hypersd_core.engine.model_json import read_json
+from hypersd_core.engine.loading.model_json import read_json
 from hypersd_core.errors import ModelError
 
 MAX_TOKENS = 77

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from hypersd_core.engine.model_json import read_json
+from hypersd_core.engine.loading.model_json import read_json
 from hypersd_core.engine.prediction import PREDICTIONS
 from hypersd_core.errors import ModelError
 from hypersd_core.samplers import NoiseSchedule

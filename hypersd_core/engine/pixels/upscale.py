@@ -16,8 +16,8 @@ from PIL import Image
 from safetensors import SafetensorError
 
 from hypersd_core.engine.header import read_header
-from hypersd_core.engine.overlapping_tiles import Tiles, draw_in_tiles
-from hypersd_core.engine.rrdb import RRDBNet, build_rrdb
+from hypersd_core.engine.pixels.overlapping_tiles import Tiles, draw_in_tiles
+from hypersd_core.engine.pixels.rrdb import RRDBNet, build_rrdb
 from hypersd_core.errors import GenerationFailed, ModelError
 from hypersd_core.models import Kind, ModelFile
 

@@ -9,7 +9,7 @@ import enum
 import psutil  # type: ignore[import-untyped]  # ships no types
 import torch
 
-from hypersd_core.engine.model_bytes import ModelBytes
+from hypersd_core.engine.memory.model_bytes import ModelBytes
 
 WORKING_BYTES = 2 * 1024**3
 """What must stay free beside the weights.

@@ -3,8 +3,8 @@
 SDXL, its refiner, SD1 and SD2 have one structure, with differences in conditioning and width.
 """
 
+from hypersd_core.engine.detection.probe import Finding, Probe
 from hypersd_core.engine.header import Header
-from hypersd_core.engine.probe import Finding, Probe
 from hypersd_core.models import DRAWABLE, Family, Kind
 
 _TEXT_TO_KEY = "attn2.to_k.weight$"  # its inputs are the text's states

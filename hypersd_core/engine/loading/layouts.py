@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 
-from hypersd_core.engine.ldm_names import Stored, open_clip_names, unet_names, vae_names
+from hypersd_core.engine.loading.ldm_names import Stored, open_clip_names, unet_names, vae_names
 
 Naming = Callable[[Iterable[str]], Mapping[str, Stored]]
 """Where a file of one layout keeps the tensors that our modules give these names."""

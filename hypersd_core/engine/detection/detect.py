@@ -7,10 +7,10 @@ training (Hyper-SD, Lightning, LCM) leaves no trace in either: that is for recip
 
 from collections.abc import Callable
 
-from hypersd_core.engine.detect_lora import detect_lora
-from hypersd_core.engine.detect_unet import detect_unet, unet_problem
+from hypersd_core.engine.detection.lora import detect_lora
+from hypersd_core.engine.detection.probe import Finding, Probe
+from hypersd_core.engine.detection.unet import detect_unet, unet_problem
 from hypersd_core.engine.header import Header
-from hypersd_core.engine.probe import Finding, Probe
 from hypersd_core.models import Family, Kind
 
 _QUOTED_CHARS = 60

@@ -16,7 +16,7 @@ import torch
 from diffusers import AutoencoderKL
 from torch import Tensor, nn
 
-from hypersd_core.engine.overlapping_tiles import Tiles, draw_in_tiles
+from hypersd_core.engine.pixels.overlapping_tiles import Tiles, draw_in_tiles
 
 TILES = Tiles(side=64, overlap=16)
 """In latents: 512 pixels, of which a tile's outer 32 are not used where it has a neighbour.

@@ -15,10 +15,10 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from safetensors import SafetensorError
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
-from hypersd_core.engine.layouts import Naming
-from hypersd_core.engine.ldm_names import Stored
-from hypersd_core.engine.scheduler_config import TrainingNoise
-from hypersd_core.engine.weights import Weights
+from hypersd_core.engine.loading.layouts import Naming
+from hypersd_core.engine.loading.ldm_names import Stored
+from hypersd_core.engine.loading.scheduler_config import TrainingNoise
+from hypersd_core.engine.loading.weights import Weights
 from hypersd_core.errors import ModelError
 from hypersd_core.models import Family
 

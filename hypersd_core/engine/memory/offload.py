@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-from hypersd_core.engine.memory import MemoryMode
+from hypersd_core.engine.memory.policy import MemoryMode
 from hypersd_core.engine.model import Model
 
 

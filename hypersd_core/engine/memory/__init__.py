@@ -1,0 +1,1 @@
+"""What fits the device, what stays loaded, and where weights rest."""

@@ -1,0 +1,1 @@
+"""Pictures around the UNet: larger, in tiles, with borders that meet."""
