@@ -67,8 +67,7 @@ def compose(
     model = library.model(chosen.model)
     prompt, tags = split_loras(prompt, lambda name: _scale(library.lora(name)))
     loras = [library.lora(tag.name) for tag in tags]
-    for lora in loras:
-        _check_family(f"The LoRA {lora.file.name}", lora.file.family, model)
+    _check_loras(loras, model)
     asked = Asked(
         flags=chosen,
         model=model,
@@ -171,6 +170,16 @@ def _check_family(what: str, family: Family | None, model: Choice) -> None:
             f"{what} is made for {family.label}, but {model.file.name} is "
             f"{model.file.family.label}."
         )
+
+
+def _check_loras(loras: Sequence[Choice], model: Choice) -> None:
+    names = [lora.file.name for lora in loras]
+    for lora in loras:
+        _check_family(f"The LoRA {lora.file.name}", lora.file.family, model)
+        if names.count(lora.file.name) > 1:
+            raise InvalidRequest(
+                f"The LoRA {lora.file.name} is named twice, in two ways: name it once."
+            )
 
 
 def _refuse_loras(negative: str) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from hypersd_core.flags import PromptFlags
 from hypersd_core.library import Choice
 from hypersd_core.models import Family
+from hypersd_core.passes import passes
 from hypersd_core.prompt import prompt_notes
 from hypersd_core.recipes import Recipe
 from hypersd_core.request import GenerationRequest
@@ -36,7 +37,7 @@ def notes(request: GenerationRequest, asked: Asked) -> tuple[str, ...]:
         *_about_eta(request, asked.flags),
         *_about_clip_skip(asked),
         *_about_loras(request, asked),
-        *prompt_notes(request.prompt, request.steps),
+        *_about_editing(request),
         *_about_strengths(request),
     )
 
@@ -59,8 +60,6 @@ def _about_guidance(request: GenerationRequest, recipe: Recipe) -> Iterator[str]
     if request.negative.strip() and request.guidance <= 1:
         without = f", and {recipe.title} is made for none" if recipe.guidance <= 1 else ""
         yield f"The negative prompt does nothing: it needs a guidance above 1{without}."
-    elif request.negative.strip():
-        yield from prompt_notes(request.negative, request.steps)
     if request.guidance > max(recipe.highest_guidance, recipe.guidance):
         limit = recipe.highest_guidance
         meant = "no guidance" if limit <= 1 else f"a guidance of at most {limit:g}"
@@ -100,6 +99,16 @@ def _about_loras(request: GenerationRequest, asked: Asked) -> Iterator[str]:
             f"{asked.model.file.name} is made for few steps already, so {few_step[0]} may be too "
             "much."
         )
+
+
+def _about_editing(request: GenerationRequest) -> Iterator[str]:
+    """What no step reads: a picture to start from leaves fewer of them."""
+    runs = passes(request)
+    if not runs:
+        return
+    yield from prompt_notes(request.prompt, runs[0].steps_taken)
+    if request.guidance > 1:
+        yield from prompt_notes(request.negative, runs[0].steps_taken)
 
 
 def _about_strengths(request: GenerationRequest) -> Iterator[str]:

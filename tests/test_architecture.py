@@ -75,6 +75,7 @@ ALLOWED = {
         "hypersd_core.flags",
         "hypersd_core.library",
         "hypersd_core.models",
+        "hypersd_core.passes",
         "hypersd_core.prompt",
         "hypersd_core.recipes",
         "hypersd_core.request",

@@ -293,3 +293,10 @@ def test_a_file_is_seen_without_a_restart(run: Any, models: Path) -> None:
     assert "newcomer" not in before
     assert "newcomer" in run("models", "list", "--json").out
     (models / "newcomer.safetensors").unlink()
+
+
+def test_one_lora_under_two_names_is_refused(run: Any) -> None:
+    twice = f"{PROMPT} <lora:style-peft> <lora:style-peft.safetensors>"
+    outcome = run("imagine", twice)
+    assert outcome.code == 2
+    assert "The LoRA style-peft is named twice" in outcome.err

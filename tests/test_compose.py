@@ -608,3 +608,10 @@ def test_the_names_in_a_request_are_those_of_the_files() -> None:
     assert (request.model, request.vae, request.loras[0].name) == ("m", "fix", "freckles")
     assert request.hires is not None
     assert request.hires.upscaler == "4x"
+
+
+def test_steps_that_a_picture_leaves_out_are_not_promised_to_prompt_editing() -> None:
+    text = "[dog:cat:3] --steps 4 --sampler ddim"
+    assert composed(text).notes == ()
+    notes = composed(f"{text} --strength 0.5", picture="p").notes
+    assert '[dog:cat:3] never shows "cat" in 2 steps.' in notes

@@ -11,7 +11,7 @@ FROM_PICTURE = Source(picture="p", strength=0.5)
 
 def test_words_alone_take_one_whole_pass() -> None:
     [only] = passes(make_request(steps=4))
-    assert only == Pass(width=64, height=72, steps=4, strength=1.0)
+    assert only == Pass(sampler="dpmpp_sde", width=64, height=72, steps=4, strength=1.0)
 
 
 def test_a_picture_to_start_from_shortens_the_pass() -> None:
@@ -23,7 +23,7 @@ def test_a_picture_to_start_from_shortens_the_pass() -> None:
 def test_a_hires_pass_has_the_final_size_and_its_own_steps() -> None:
     request = make_request(steps=4, hires=Hires(scale=1.5, strength=0.4, steps=2))
     assert request.final_size == (96, 112)  # a multiple of 8
-    assert passes(request)[1] == Pass(width=96, height=112, steps=2, strength=0.4)
+    assert passes(request)[1] == Pass(sampler="dpmpp_sde", width=96, height=112, steps=2, strength=0.4)
 
 
 def test_pinned_timesteps_hold_for_a_hires_pass_of_as_many_steps_alone() -> None:

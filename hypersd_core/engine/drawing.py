@@ -22,7 +22,7 @@ from hypersd_core.engine.text import PromptSchedule, encode_prompts
 from hypersd_core.passes import Pass, passes
 from hypersd_core.request import LATENT, MAX_SEED, GenerationRequest
 from hypersd_core.samplers import SAMPLERS, initial_noise, slerp, start_latents
-from hypersd_core.sampling import SAMPLING_METHODS, start_at
+from hypersd_core.sampling import SAMPLING_METHODS
 
 
 class Drawing:
@@ -88,13 +88,12 @@ class Drawing:
     def _prompts(self, run: Pass) -> PromptSchedule:
         """The conditioning of each step; without guidance nobody asks for the negative prompt."""
         request = self._request
-        steps = start_at(request.sampler, run.steps, run.strength, run.timesteps).steps
         with self._placed(Part.TEXT_ENCODERS):
             return encode_prompts(
                 self._model,
                 request.prompt,
                 request.negative if request.guidance > 1 else "",
-                steps=steps,
+                steps=run.steps_taken,
                 emphasis=request.emphasis,
                 clip_skip=request.clip_skip,
             )
