@@ -90,9 +90,11 @@ def alt_text(request: GenerationRequest, picture: Picture) -> str:
 
 
 def settings_line(request: GenerationRequest) -> str:
-    """Sampler, steps, guidance, size, model: ``DPM++ SDE Karras · 4 steps · CFG 2 · 1024×1024``."""
+    """Sampler, steps, guidance, size, model, LoRAs: ``TCD · 4 steps · CFG 2 · 1024×1024 · …``."""
     steps = "1 step" if request.steps == 1 else f"{request.steps} steps"
-    size = f"{request.width}\N{MULTIPLICATION SIGN}{request.height}"
+    size = _size(request.width, request.height)
+    if request.hires is not None:
+        size += f" \N{RIGHTWARDS ARROW} {_size(*request.final_size)}"
     shown = f" shown \N{MULTIPLICATION SIGN}{request.enlarge}" if request.enlarge > 1 else ""
     parts = [
         SAMPLING_METHODS[request.sampler].full_label,
@@ -100,8 +102,13 @@ def settings_line(request: GenerationRequest) -> str:
         f"CFG {request.guidance:g}",
         size + shown,
         request.model,
+        *(f"{lora.name} {lora.weight:g}" for lora in request.loras),
     ]
     return " · ".join(parts)
+
+
+def _size(width: int, height: int) -> str:
+    return f"{width}\N{MULTIPLICATION SIGN}{height}"
 
 
 def _notes(request: GenerationRequest) -> list[ui.TextDisplay[ui.LayoutView]]:

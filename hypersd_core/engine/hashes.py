@@ -19,6 +19,7 @@ from hypersd_core.errors import ModelError
 log = logging.getLogger(__name__)
 
 _BLOCK_BYTES = 4 * 1024**2
+_TOLD_FROM_BYTES = 200 * 1024**2  # what takes longer than people expect
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -47,6 +48,8 @@ class FileHashes:
             return known
         try:
             before = _entry(path, "")
+            if before["size"] > _TOLD_FROM_BYTES:
+                log.info("hashing %s, %.1f GB, once", path.name, before["size"] / 1e9)
             digest = _hash(path, before["size"], on_progress)
             if _entry(path, "") != before:
                 raise ModelError(f"{path.name} was changed while it was read; try again.")

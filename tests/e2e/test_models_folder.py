@@ -34,6 +34,7 @@ async def test_a_lora_that_is_put_there_is_drawn_with_without_a_restart(
         plain, styled = await drawn(visitor, "a man"), await drawn(visitor, "a man <lora:style:1>")
         assert plain != styled
         assert await drawn(visitor, "a man") == plain
+        await visitor.until(lambda message: "portrait-64 · style 1" in text_of(message))
     finally:
         assert await bot.stop() == 0
 
