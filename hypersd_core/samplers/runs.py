@@ -1,20 +1,15 @@
-"""Every solver with its part of the grid, and with noise from the seeds of the images."""
+"""How a solver is run: with its part of the grid, and with noise from the seeds of the images."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from torch import Tensor
 
-from hypersd_core.samplers.ddim import sample_ddim
-from hypersd_core.samplers.dpmpp_2m_sde import sample_dpmpp_2m_sde
-from hypersd_core.samplers.dpmpp_sde import sample_dpmpp_sde
 from hypersd_core.samplers.euler import sample_euler
-from hypersd_core.samplers.euler_a import sample_euler_ancestral
 from hypersd_core.samplers.grid import Grid
 from hypersd_core.samplers.lcm import sample_lcm
-from hypersd_core.samplers.noise import BrownianNoise, StepNoise
+from hypersd_core.samplers.noise import BrownianNoise, NoiseBetween, NoiseLike, StepNoise
 from hypersd_core.samplers.schedule import Denoise, NoiseSchedule
-from hypersd_core.samplers.tcd import sample_tcd
 
 
 class Course(NamedTuple):
@@ -45,28 +40,62 @@ Run = Callable[[Denoise, Tensor, Course], Tensor]
 """``run(denoise, x, course)``: clean latents for VP latents ``x`` at the start of the course."""
 
 
-def run_ddim(denoise: Denoise, x: Tensor, course: Course) -> Tensor:
-    """``sample_ddim``."""
-    return sample_ddim(
-        denoise,
-        x,
-        timesteps=course.grid.timesteps,
-        schedule=course.schedule,
-        eta=course.eta,
-        noise=course.step_noise(x),
-    )
+class _Stepwise(Protocol):
+    def __call__(
+        self,
+        denoise: Denoise,
+        x: Tensor,
+        *,
+        timesteps: Sequence[float],
+        schedule: NoiseSchedule,
+        eta: float,
+        noise: NoiseLike,
+    ) -> Tensor: ...
 
 
-def run_tcd(denoise: Denoise, x: Tensor, course: Course) -> Tensor:
-    """``sample_tcd``."""
-    return sample_tcd(
-        denoise,
-        x,
-        timesteps=course.grid.timesteps,
-        schedule=course.schedule,
-        eta=course.eta,
-        noise=course.step_noise(x),
-    )
+class _Brownian(Protocol):
+    def __call__(
+        self,
+        denoise: Denoise,
+        x: Tensor,
+        *,
+        sigmas: Sequence[float],
+        schedule: NoiseSchedule,
+        eta: float,
+        noise: NoiseBetween,
+    ) -> Tensor: ...
+
+
+def stepwise(sample: _Stepwise) -> Run:
+    """Run ``sample`` along timesteps, with fresh noise at each."""
+
+    def run(denoise: Denoise, x: Tensor, course: Course) -> Tensor:
+        return sample(
+            denoise,
+            x,
+            timesteps=course.grid.timesteps,
+            schedule=course.schedule,
+            eta=course.eta,
+            noise=course.step_noise(x),
+        )
+
+    return run
+
+
+def brownian(sample: _Brownian) -> Run:
+    """Run ``sample`` along sigmas, with noise from one path."""
+
+    def run(denoise: Denoise, x: Tensor, course: Course) -> Tensor:
+        return sample(
+            denoise,
+            x,
+            sigmas=course.grid.sigmas,
+            schedule=course.schedule,
+            eta=course.eta,
+            noise=course.brownian_noise(x),
+        )
+
+    return run
 
 
 def run_lcm(denoise: Denoise, x: Tensor, course: Course) -> Tensor:
@@ -83,39 +112,3 @@ def run_lcm(denoise: Denoise, x: Tensor, course: Course) -> Tensor:
 def run_euler(denoise: Denoise, x: Tensor, course: Course) -> Tensor:
     """``sample_euler``, which knows no eta and no noise."""
     return sample_euler(denoise, x, timesteps=course.grid.timesteps, schedule=course.schedule)
-
-
-def run_euler_ancestral(denoise: Denoise, x: Tensor, course: Course) -> Tensor:
-    """``sample_euler_ancestral``."""
-    return sample_euler_ancestral(
-        denoise,
-        x,
-        timesteps=course.grid.timesteps,
-        schedule=course.schedule,
-        eta=course.eta,
-        noise=course.step_noise(x),
-    )
-
-
-def run_dpmpp_sde(denoise: Denoise, x: Tensor, course: Course) -> Tensor:
-    """``sample_dpmpp_sde``."""
-    return sample_dpmpp_sde(
-        denoise,
-        x,
-        sigmas=course.grid.sigmas,
-        schedule=course.schedule,
-        eta=course.eta,
-        noise=course.brownian_noise(x),
-    )
-
-
-def run_dpmpp_2m_sde(denoise: Denoise, x: Tensor, course: Course) -> Tensor:
-    """``sample_dpmpp_2m_sde``."""
-    return sample_dpmpp_2m_sde(
-        denoise,
-        x,
-        sigmas=course.grid.sigmas,
-        schedule=course.schedule,
-        eta=course.eta,
-        noise=course.brownian_noise(x),
-    )
