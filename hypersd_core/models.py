@@ -76,6 +76,8 @@ class ModelFile:
     alias: str = ""
     """The name that a LoRA's trainer gave it, which prompts from elsewhere may use."""
     bytes: int
+    changed_ns: int = 0
+    """When it was last touched: what was loaded from an older file is not this one's."""
     obstacle: str = ""
 
 

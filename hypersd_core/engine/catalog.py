@@ -20,6 +20,7 @@ from hypersd_core.engine.models_folder import (
     PICKLES,
     SAFETENSORS,
     Signature,
+    changed_ns,
     model_paths,
     names,
     own_name,
@@ -112,10 +113,10 @@ def inspect(path: Path) -> ModelFile:
     """
     path = path.absolute()  # so that "." has a name
     try:
-        size = signature_bytes(signature(path))
+        now = signature(path)
     except OSError as error:
         raise ModelError(_unreadable(path, error)) from error
-    return _inspect(path, size)
+    return _inspect(path, now)
 
 
 def _look(path: Path, before: _Seen | None) -> _Seen:
@@ -123,19 +124,19 @@ def _look(path: Path, before: _Seen | None) -> _Seen:
     try:
         now = signature(path)
     except OSError as error:  # a link to nothing, a folder that is closed to us
-        return _Seen((), _entry(path, Finding(kind=Kind.OTHER), _unreadable(path, error), 0))
+        return _Seen((), _entry(path, Finding(kind=Kind.OTHER), _unreadable(path, error), ()))
     if before is not None and before.signature == now:
         return before
-    return _Seen(now, _inspect(path, signature_bytes(now)))
+    return _Seen(now, _inspect(path, now))
 
 
-def _inspect(path: Path, size: int) -> ModelFile:
+def _inspect(path: Path, now: Signature) -> ModelFile:
     try:
         finding = _find_out(path)
     except ModelError as error:
-        return _entry(path, Finding(kind=Kind.OTHER), str(error), size)
+        return _entry(path, Finding(kind=Kind.OTHER), str(error), now)
     obstacle = f"{printable(path.name)} {finding.problem}." if finding.problem else ""
-    return _entry(path, finding, obstacle, size)
+    return _entry(path, finding, obstacle, now)
 
 
 def _find_out(path: Path) -> Finding:
@@ -162,7 +163,7 @@ def _foreign_problem(path: Path) -> str:
     return known or "is no safetensors file: only those are read"
 
 
-def _entry(path: Path, finding: Finding, obstacle: str, size: int) -> ModelFile:
+def _entry(path: Path, finding: Finding, obstacle: str, now: Signature) -> ModelFile:
     return ModelFile(
         name=own_name(path),
         path=path,
@@ -173,7 +174,8 @@ def _entry(path: Path, finding: Finding, obstacle: str, size: int) -> ModelFile:
         zero_terminal_snr=finding.zero_terminal_snr,
         lora_rank=finding.lora_rank,
         alias=finding.alias,
-        bytes=size,
+        bytes=signature_bytes(now),
+        changed_ns=changed_ns(now),
         obstacle=obstacle,
     )
 

@@ -79,6 +79,11 @@ def signature_bytes(signature: Signature) -> int:
     return sum(size for _, _, size, _, _ in signature)
 
 
+def changed_ns(signature: Signature) -> int:
+    """When the model that has this ``signature`` was last touched, since the epoch."""
+    return max((changed for *_, changed in signature), default=0)
+
+
 def own_name(path: Path) -> str:
     """What a model at ``path`` is called as long as no other is: see ``ModelFile``."""
     return printable(path.stem if _loses_suffix(path) else path.name)
