@@ -160,7 +160,7 @@ class Drawing:
             self._progress.advance()
             return x0 if kept is None else kept.restore(x0)
 
-        return sampler.sample(
+        drawn = sampler.sample(
             denoise,
             start_latents(self._noise(run), grid, clean),
             grid=grid,
@@ -168,6 +168,8 @@ class Drawing:
             schedule=model.schedule,
             eta=request.eta,
         )
+        # some samplers end on a trace of noise, which a hires pass would enlarge
+        return drawn if kept is None else kept.restore(drawn)
 
     def _noise(self, run: Pass) -> Tensor:
         """Unit noise of each picture's seed, on the way to the variation's if there is one."""

@@ -18,7 +18,9 @@ class Predictor:
         self, model: Model, prompts: PromptSchedule, *, guidance: float, size: tuple[int, int]
     ) -> None:
         """``size``: (width, height) of the picture in pixels."""
-        self._model = model
+        self._unet = model.unet
+        self._dtype = model.unet.dtype  # asked for once: the property walks all modules
+        self._needs_sizes = model.family is Family.SDXL
         self._prompts = prompts
         self._guidance = guidance
         # original size, crop corner, target size: SDXL (Podell et al. 2023), section 2.2
@@ -40,17 +42,21 @@ class Predictor:
         return without + self._guidance * (with_prompt - without)
 
     def _ask(self, x: Tensor, t: float, branches: list[Conditioning]) -> Tensor:
-        unet = self._model.unet
-        latents = x.to(unet.dtype).repeat(len(branches), 1, 1, 1)
+        latents = x.to(self._dtype).repeat(len(branches), 1, 1, 1)
         # full() writes the number from a kernel; torch.tensor() would be a copy to wait for
         timesteps = torch.full((len(latents),), t, device=x.device)
         context = torch.cat([b.context.expand(len(x), -1, -1) for b in branches])
-        added = self._added(branches, len(x)) if self._model.family is Family.SDXL else None
-        output = unet(latents, timesteps, encoder_hidden_states=context, added_cond_kwargs=added)
+        added = self._added(branches, len(x)) if self._needs_sizes else None
+        output = self._unet(
+            latents, timesteps, encoder_hidden_states=context, added_cond_kwargs=added
+        )
         return output.sample.float()
 
     def _added(self, branches: list[Conditioning], count: int) -> dict[str, Tensor]:
-        """SDXL's second conditioning: pooled text and the sizes of the picture."""
+        """SDXL's second conditioning: pooled text and the sizes of the picture.
+
+        Sides are multiples of 8 up to 2048, which bfloat16 holds exactly.
+        """
         pooled = torch.cat([b.pooled.expand(count, -1) for b in branches if b.pooled is not None])
         sizes = torch.stack([torch.full_like(pooled[:, 0], n) for n in self._size_ids], dim=1)
         return {"text_embeds": pooled, "time_ids": sizes}

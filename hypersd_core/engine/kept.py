@@ -14,16 +14,19 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 from torch import Tensor
 
-Pixels = NDArray[np.uint8]
+from hypersd_core.engine.latents import Pixels
 
-FEATHER = 1 / 64
+Mask = NDArray[np.uint8]
+"""(height, width): 255 is drawn, 0 is kept."""
+
+_FEATHER = 1 / 64
 """Radius of the soft border between old and new pixels, as a share of the shorter side."""
 
 
 class Kept:
-    """A picture's part outside of a mask. ``mask``: (height, width), 255 is drawn, 0 is kept."""
+    """A picture's part outside of a mask."""
 
-    def __init__(self, picture: Pixels, mask: Pixels, clean: Tensor) -> None:
+    def __init__(self, picture: Pixels, mask: Mask, clean: Tensor) -> None:
         """``clean``: the picture's latents (B, C, h, w)."""
         self._picture = picture
         self._mask = mask
@@ -36,7 +39,7 @@ class Kept:
 
     def paste(self, drawn: Sequence[Pixels]) -> list[Pixels]:
         """The drawn pictures with the old pixels, unchanged by the VAE, outside the mask."""
-        radius = FEATHER * min(self._mask.shape)
+        radius = _FEATHER * min(self._mask.shape)
         soft = Image.fromarray(self._mask).filter(ImageFilter.GaussianBlur(radius))
         # never over what is to be kept whole: the soft border lies inside the mask
         share = np.minimum(np.asarray(soft), self._mask)[:, :, None].astype(np.float32) / 255
@@ -48,7 +51,7 @@ class Kept:
         ]
 
 
-def _to_latent_size(mask: Pixels, like: Tensor) -> Tensor:
+def _to_latent_size(mask: Mask, like: Tensor) -> Tensor:
     """(1, 1, h, w) in [0, 1]: a latent is drawn as soon as one of its pixels is."""
     whole = torch.from_numpy(mask).to(like.device, like.dtype)[None, None] / 255
     return F.adaptive_max_pool2d(whole, like.shape[-2:])

@@ -45,7 +45,7 @@ class PictureVae:
 
     def _encode(self, picture: Pixels) -> Tensor:
         pixels = torch.from_numpy(picture).to(self._device)[None]
-        pixels = pixels.permute(0, 3, 1, 2).to(self._vae.dtype) / 127.5 - 1
+        pixels = (pixels.permute(0, 3, 1, 2).float() / 127.5 - 1).to(self._vae.dtype)
         if self._in_tiles(pixels.shape[-1], pixels.shape[-2]):
             return encode_tiled(self._vae, pixels, is_seamless=self._is_seamless)
         return self._vae.encode(pixels).latent_dist.mode()

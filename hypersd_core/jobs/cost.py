@@ -26,7 +26,12 @@ class CostEstimate:
         return max(megapixel_calls(request) * branches * request.count, _SMALLEST)
 
     def learn(self, request: GenerationRequest, gpu_ms: int) -> None:
-        """Correct the mean by a finished run. The first one replaces the guess altogether."""
+        """Correct the mean by a finished run. The first one replaces the guess altogether.
+
+        A request that asks the model for nothing tells nothing of it.
+        """
+        if not megapixel_calls(request):
+            return
         self._runs += 1
         weight = max(NEWEST_WEIGHT, 1 / self._runs)
         self.ms_per_unit += weight * (gpu_ms / self.units(request) - self.ms_per_unit)

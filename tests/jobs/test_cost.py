@@ -34,7 +34,8 @@ def test_a_hires_pass_adds_its_calls_at_its_own_size(costs: CostEstimate) -> Non
 def test_a_picture_that_is_only_resized_still_has_its_turn(costs: CostEstimate) -> None:
     request = a_request(source=Source(picture="p", strength=0))
     assert costs.units(request) > 0
-    costs.learn(request, 50)
+    costs.learn(request, 8_000)
+    assert costs.ms_per_unit == 1000  # it tells nothing of how quick the model is
 
 
 def test_the_first_run_replaces_the_guess(costs: CostEstimate) -> None:
