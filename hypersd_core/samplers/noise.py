@@ -122,7 +122,7 @@ def _draw(generator: torch.Generator, shape: tuple[int, ...]) -> Tensor:
 
 
 def _upload(noise: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:
-    """Move to ``device`` without waiting for it: CUDA copies from pinned memory in the background."""
+    """Move to ``device`` without waiting for it: CUDA copies pinned memory in the background."""
     noise = noise.to(dtype)
     if device.type == "cuda":
         return noise.pin_memory().to(device, non_blocking=True)
