@@ -284,7 +284,9 @@ class Service:
             log.exception("job %d could not be put back", job_id)
 
     async def _fail(self, job_id: int, error: Exception) -> None:
-        log.error("job %d <- failed", job_id, exc_info=error)
+        # what has a sentence of ours is expected, and its cause is in that sentence
+        is_known = isinstance(error, HyperSDError) and error.__cause__ is None
+        log.error("job %d <- failed: %s", job_id, error, exc_info=None if is_known else error)
         try:
             failed = await self._store.fail(job_id, _sentence(error))
         except StoreError:

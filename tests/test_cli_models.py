@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +24,8 @@ from tests.engine.model_files import read_states, write, write_checkpoint
 from tests.lora_files import random_factors, write_diffusers, write_kohya, write_peft
 from tests.tiny_sd15 import build_tiny_sd15
 
-SHIPPED = Path(__file__).parents[1] / "data" / "models" / "portrait-64"
+ROOT = Path(__file__).parents[1]
+SHIPPED = ROOT / "data" / "models" / "portrait-64"
 PROMPT = "portrait of a lady, big smile, short rainbow hair"
 SD15_RECIPE = """\
 title = "Tiny"
@@ -75,6 +77,13 @@ def write_wrong_files(folder: Path) -> None:
     torch.save({"a": torch.zeros(1)}, folder / "old.ckpt")
     (folder / "disguised.safetensors").write_bytes((folder / "old.ckpt").read_bytes())
     (folder / "bomb.safetensors").write_bytes((2**62).to_bytes(8, "little") + b"{}")
+    write_header_only(
+        folder / "Hyper-FLUX.1-dev-8steps-lora.safetensors",
+        {
+            f"transformer.single_transformer_blocks.0.attn.to_k.{end}.weight": shape
+            for end, shape in (("lora_A", (64, 3072)), ("lora_B", (3072, 64)))
+        },
+    )
     flux = {"double_blocks.0.img_attn.norm.key_norm.scale": (128,)}
     write_header_only(folder / "flux1-dev.safetensors", flux)
 
@@ -195,9 +204,63 @@ def test_options_win_over_the_text_of_an_earlier_picture(run: Any) -> None:
     assert (request["seed"], request["steps"], request["sampler"]) == (5, 2, "ddim")
 
 
+def test_what_is_typed_wins_over_the_text_of_an_earlier_picture(run: Any) -> None:
+    Path("text.txt").write_text("a fox\nSteps: 2, Sampler: DDIM, Seed: 4, Size: 64x64")
+    outcome = run("imagine", "--steps 1 --no hat", "--from", "text.txt", "--json")
+    assert outcome.code == 0, outcome.err
+    request = json.loads(outcome.out)["request"]
+    assert (request["prompt"], request["negative"]) == ("a fox", "hat")
+    assert (request["steps"], request["seed"]) == (1, 4)
+    outcome = run("imagine", "a hen --steps 1", "--from", "text.txt", "--json")
+    assert json.loads(outcome.out)["request"]["prompt"] == "a hen"
+    outcome = run("imagine", "a hen --steps 1", "--steps", "2", "--from", "text.txt")
+    assert outcome.err == "steps is given twice: 2 as an option and 1 in the prompt.\n"
+
+
+def test_a_prompt_of_others_is_drawn_as_they_wrote_it(run: Any) -> None:
+    prompt = "a (fox, :) smile] --v 5 --steps many"
+    Path("text.txt").write_text(
+        f"{prompt}\nNegative prompt: ((hat\nSteps: 1, Sampler: DDIM, Seed: 4, Size: 64x64"
+    )
+    outcome = run("imagine", "--from", "text.txt", "--json")
+    assert outcome.code == 0, outcome.err
+    request = json.loads(outcome.out)["request"]
+    assert (request["prompt"], request["negative"], request["steps"]) == (prompt, "((hat", 1)
+
+
+def test_what_is_kept_of_a_grown_picture_is_kept_to_the_pixel(run: Any) -> None:
+    photo = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(photo).save("photo.png")
+    Path("text.txt").write_text("a fox\nSteps: 1, Sampler: DDIM, Seed: 4, Size: 64x64")
+    arguments = ("--picture", "photo.png", "--outpaint", "0,0,40,0", "--model", "single")
+    outcome = run("imagine", "--from", "text.txt", *arguments, "--strength", "1", "--out", "a.png")
+    assert outcome.code == 0, outcome.err
+    with Image.open("a.png") as picture:
+        drawn = np.asarray(picture)
+    assert drawn.shape == (64, 104, 3)
+    np.testing.assert_array_equal(drawn[:, :48], photo[:, :48])
+    np.testing.assert_raises(AssertionError, np.testing.assert_array_equal, drawn[:, :64], photo)
+
+
+def test_a_canvas_too_large_for_the_model_is_told(run: Any) -> None:
+    Image.new("RGB", (256, 256)).save("photo.png")
+    outcome = run("imagine", "a fox", "--picture", "photo.png", "--outpaint", "0,0,256,0")
+    assert "The canvas has 512x256 pixels and the model at most 128 a side: " in outcome.err
+
+
+def test_pictures_to_start_from_are_not_left_behind(run: Any, tmp_path: Path) -> None:
+    Image.new("RGB", (64, 64)).save("photo.png")
+    run("imagine", "a fox", "--picture", "photo.png", "--steps", "1", "--out", "a.png")
+    assert sorted(path.name for path in tmp_path.rglob("*.p*")) == ["a.png", "photo.png"]
+
+
 REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
     "mask alone": (("--mask", "m.png"), "need --picture"),
     "no such picture": (("--picture", "none.png"), "none.png cannot be read (No such file"),
+    "mask of other proportions": (
+        ("--picture", "p.png", "--mask", "m.png"),
+        "The mask has 64x32 pixels, the picture 64x64: they must have the same proportions.",
+    ),
     "no picture at all": (("--picture", "words.txt"), "picture"),
     "strength alone": (("--strength", "0.5"), "strength needs a picture to start from."),
     "strength above 1": (("--picture", "p.png", "--strength", "2"), "strength must be from 0 to 1"),
@@ -213,6 +276,7 @@ REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
 def test_what_cannot_be_done_is_refused_in_one_line(run: Any, name: str) -> None:
     Path("words.txt").write_text("no picture")
     Image.new("RGB", (64, 64)).save("p.png")
+    Image.new("L", (64, 32)).save("m.png")
     arguments, sentence = REFUSED[name]
     outcome = run("imagine", PROMPT, *arguments)
     assert outcome.code == 2
@@ -266,6 +330,22 @@ def test_the_list_tells_kind_family_and_recipe_of_every_file(run: Any) -> None:
     )
 
 
+@pytest.mark.parametrize("command", ["list", "detect"])
+def test_a_few_step_file_that_cannot_be_drawn_with_is_listed_with_its_recipe(
+    run: Any, models: Path, command: str
+) -> None:
+    name = "Hyper-FLUX.1-dev-8steps-lora"
+    arguments = ["models", command]
+    if command == "detect":
+        arguments.append(str(models / f"{name}.safetensors"))
+    listed = {entry["name"]: entry for entry in json.loads(run(*arguments, "--json").out)}
+    assert listed[name]["recipe"] == "hyper-flux-8"
+    assert listed[name]["drawn_with"] is None
+    sentence = f"{name} is recognised as Hyper-FLUX 8-step LoRA, but: FLUX is a "
+    assert listed[name]["problem"].startswith(sentence)
+    assert f": {sentence}" in run(*arguments).out
+
+
 def test_the_list_is_a_table_for_people(run: Any) -> None:
     outcome = run("models")
     assert outcome.code == 0
@@ -300,3 +380,17 @@ def test_one_lora_under_two_names_is_refused(run: Any) -> None:
     outcome = run("imagine", twice)
     assert outcome.code == 2
     assert "The LoRA style-peft is named twice" in outcome.err
+
+
+def test_a_list_that_nobody_reads_to_its_end_ends_quietly(models: Path) -> None:
+    command = f"{sys.executable} -m hypersd_core models recipes | head -1"
+    finished = subprocess.run(
+        ["bash", "-c", command],
+        cwd=ROOT,
+        env=os.environ | {"HYPERSD_MODELS_DIR": str(models), "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert (finished.stdout.split(), finished.stderr) == (["RECIPE", "DRAWN", "WITH"], "")

@@ -57,7 +57,10 @@ class PictureVae:
         else:
             decoded = self._vae.decode(latents).sample
         if not torch.isfinite(decoded).all():
-            raise GenerationFailed("The picture came out as numbers that are not finite.")
+            raise GenerationFailed(
+                "The picture came out as numbers that are not finite: the weight of a LoRA is too "
+                "high, or the model or its VAE is broken."
+            )
         pixels = ((decoded[0].float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
         return pixels.permute(1, 2, 0).contiguous().cpu().numpy()
 

@@ -57,8 +57,11 @@ class PictureFiles:
 def _write_whole(path: Path, data: bytes) -> None:
     """All of it or nothing: a crash leaves no half picture under the final name."""
     part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    try:
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)  # still there if the disk was full
