@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workshop:
-    """What there is to draw with, and to draw from."""
+    """What there is to draw with, and to draw from.
+
+    Who runs for long calls ``inputs.delete_unused`` now and then, in a thread, with the names that
+    jobs may still be drawn from: ``source.picture`` and ``source.mask`` of their requests.
+    """
 
     library: Library
     hashes: FileHashes

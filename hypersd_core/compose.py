@@ -8,15 +8,16 @@ import dataclasses
 import re
 import secrets
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from hypersd_core.errors import InvalidRequest
-from hypersd_core.flags import PromptFlags, split_flags
+from hypersd_core.flags import PromptFlags
 from hypersd_core.library import Choice, Library
 from hypersd_core.models import Family
-from hypersd_core.notes import Asked, notes
-from hypersd_core.prompt import LoraTag, check_brackets, split_loras
-from hypersd_core.recipes import Recipe
+from hypersd_core.notes import notes
+from hypersd_core.pasted import pasted, wish_again
+from hypersd_core.prompt import LoraTag, split_loras
+from hypersd_core.recipes import MAX_RATIO, Recipe
 from hypersd_core.request import (
     LANCZOS,
     LATENT,
@@ -28,10 +29,12 @@ from hypersd_core.request import (
     Variation,
 )
 from hypersd_core.sampling import SAMPLING_METHODS
+from hypersd_core.wishes import NOISE, Asked, Start, Wish, typed_wish
 
 DEFAULT_STRENGTH = 0.6
 DEFAULT_HIRES_STRENGTH = 0.5
 DEFAULT_VARIATION_STRENGTH = 0.2
+A1111S_ANY_SEED = -1
 OWN_VAE = "none"
 """The name that asks for a model's own VAE where its recipe has another."""
 
@@ -47,25 +50,33 @@ class Composed:
     private: bool
 
 
-def compose(
-    text: str, options: PromptFlags, library: Library, *, picture: str = "", mask: str = ""
-) -> Composed:
+def compose(text: str, options: PromptFlags, library: Library, *, start: Start = NOISE) -> Composed:
     """The whole request for what a person typed, ready to be drawn.
 
-    ``options`` are those of the slash command or command line; inline flags stand in ``text``. One
-    thing said in both places is an error. ``picture`` and ``mask`` name input pictures to start
-    from. A missing seed is drawn here, once and for all.
+    Arguments and errors as in ``typed_wish`` and ``compose_wish``.
+    """
+    earlier = pasted(text, with_picture=bool(start.picture))
+    if earlier is None:
+        return compose_wish(typed_wish(text, options), library, start=start)
+    wish, about_it = wish_again(earlier, options, library)
+    about_it = ("This was read as the parameters of an earlier picture.", *about_it)
+    return compose_wish(wish, library, start=start, about_it=about_it)
+
+
+def compose_wish(
+    wish: Wish, library: Library, *, start: Start = NOISE, about_it: tuple[str, ...] = ()
+) -> Composed:
+    """The whole request for ``wish``. A missing seed, or -1, is drawn here, once and for all.
+
+    ``about_it`` are notes to come first.
 
     Raises InvalidRequest, RecipeUnknown for a model whose recipe nobody knows, and ModelError for
     one that cannot be drawn with.
     """
-    check_brackets(text, name="prompt")  # as typed, so that places in it are those that people see
-    check_brackets(options.negative or "", name="negative prompt")
-    prompt, flags = split_flags(text)
-    chosen = _merge(flags, options)
+    chosen = wish.flags
     _refuse_loras(chosen.negative or "")
     model = library.model(chosen.model)
-    prompt, tags = split_loras(prompt, lambda name: _scale(library.lora(name)))
+    prompt, tags = split_loras(wish.prompt, lambda name: _scale(library.lora(name)))
     loras = [library.lora(tag.name) for tag in tags]
     _check_loras(loras, model)
     asked = Asked(
@@ -73,12 +84,13 @@ def compose(
         model=model,
         loras=tuple(loras),
         recipe=_recipe(model, _few_step(loras, tags), chosen.recipe, library),
+        start=start,
     )
     named = tuple(
         dataclasses.replace(tag, name=lora.file.name) for tag, lora in zip(tags, loras, strict=True)
     )
-    request = _request(prompt, asked, library, named, _source(chosen, library, picture, mask))
-    request = dataclasses.replace(request, notes=notes(request, asked))
+    request = _request(prompt, asked, library, named, _source(chosen, library, start))
+    request = dataclasses.replace(request, notes=(*about_it, *notes(request, asked)))
     return Composed(request=request, private=bool(chosen.private))
 
 
@@ -90,7 +102,7 @@ def _request(
     source: Source | None,
 ) -> GenerationRequest:
     chosen, recipe = asked.flags, asked.recipe
-    width, height = recipe.size(_or(chosen.size, f"{recipe.width}x{recipe.height}"))
+    width, height = _size(asked)
     sampler = _sampler(chosen.sampler, recipe)
     steps = _or(chosen.steps, recipe.steps)
     return GenerationRequest(
@@ -103,7 +115,7 @@ def _request(
         eta=_or(chosen.eta, _eta(sampler, recipe)),
         width=width,
         height=height,
-        seed=_or(chosen.seed, _any_seed()),
+        seed=_seed(chosen.seed),
         count=_or(chosen.count, 1),
         timesteps=recipe.timesteps if steps == len(recipe.timesteps) else (),
         loras=loras,
@@ -118,18 +130,19 @@ def _request(
     )
 
 
-def _merge(flags: PromptFlags, options: PromptFlags) -> PromptFlags:
-    """The union of both; a thing said twice is an error that names it."""
-    said: dict[str, Any] = {}
-    for field in dataclasses.fields(PromptFlags):
-        inline, option = getattr(flags, field.name), getattr(options, field.name)
-        if inline is not None and option is not None:
-            raise InvalidRequest(
-                f"{field.name.replace('_', ' ')} is given twice: {option} as an option and "
-                f"{inline} in the prompt."
-            )
-        said[field.name] = option if inline is None else inline
-    return PromptFlags(**said)
+def _size(asked: Asked) -> tuple[int, int]:
+    """What is said, else as the picture to start from, else the recipe's."""
+    recipe, start = asked.recipe, asked.start
+    if asked.flags.size is not None:
+        return recipe.size(asked.flags.size)
+    if start.size is None:
+        return recipe.size(f"{recipe.width}x{recipe.height}")
+    is_exact = start.is_canvas and max(start.size) <= recipe.max_side_px
+    if is_exact:
+        return recipe.size("{}x{}".format(*start.size))
+    width, height = start.size
+    # of a panorama the middle is drawn
+    return recipe.size(f"{min(width, MAX_RATIO * height)}:{min(height, MAX_RATIO * width)}")
 
 
 def _recipe(
@@ -257,17 +270,17 @@ def _variation(chosen: PromptFlags) -> Variation | None:
     )
 
 
-def _source(chosen: PromptFlags, library: Library, picture: str, mask: str) -> Source | None:
-    if not picture:
+def _source(chosen: PromptFlags, library: Library, start: Start) -> Source | None:
+    if not start.picture:
         _refuse_alone("strength", chosen.strength, needs="a picture to start from")
-        _refuse_alone("A mask", mask or None, needs="a picture to start from")
+        _refuse_alone("A mask", start.mask or None, needs="a picture to start from")
         if chosen.hires is None:
             _refuse_alone("upscaler", chosen.upscaler, needs="a picture or hires")
         return None
     return Source(
-        picture=picture,
+        picture=start.picture,
         strength=_or(chosen.strength, DEFAULT_STRENGTH),
-        mask=mask,
+        mask=start.mask,
         upscaler=_source_upscaler(chosen, library),
     )
 
@@ -302,6 +315,10 @@ def _upscaler(name: str, built_in: Sequence[str], library: Library) -> str:
 def _refuse_alone(name: str, value: object, *, needs: str) -> None:
     if value is not None:
         raise InvalidRequest(f"{name} needs {needs}.")
+
+
+def _seed(said: int | None) -> int:
+    return _any_seed() if said is None or said == A1111S_ANY_SEED else said
 
 
 def _any_seed() -> int:

@@ -75,25 +75,20 @@ class InputPictures:
         """
         return self.keep(np.asarray(_on(_decoded(data), "white")))
 
-    def add_mask(self, data: bytes) -> str:
+    def add_mask(self, data: bytes, *, picture: str) -> str:
         """Keep the brightness of the picture in ``data``: white is drawn, black is kept.
 
-        What is transparent is black. Raises as ``add`` does.
+        What is transparent is black. Raises as ``add`` does, and InvalidPicture for a mask of other
+        proportions than the kept ``picture`` that it is for.
         """
-        return self.keep(np.asarray(_on(_decoded(data), "black").convert("L")))
-
-    def add_transparency(self, data: bytes) -> str:
-        """Keep the transparency of the picture in ``data`` as a mask: transparent is drawn.
-
-        Raises as ``add`` does, and InvalidPicture where all of it is opaque.
-        """
-        alpha = np.asarray(_decoded(data).convert("RGBA"))[..., 3]
-        if alpha.min() == 255:
+        mask = _on(_decoded(data), "black").convert("L")
+        _check_proportions(mask.size, self.size(picture))
+        pixels = np.asarray(mask)
+        if not pixels.any():
             raise InvalidPicture(
-                "The picture has no transparent part: erase what is to be drawn anew, "
-                "or bring a mask, white where it is to be drawn."
+                "The mask is black everywhere: make it white where the picture is to be drawn anew."
             )
-        return self.keep(255 - alpha)
+        return self.keep(pixels)
 
     def keep(self, pixels: NDArray[np.uint8]) -> str:
         """Keep a picture (H, W, 3) or mask (H, W) as it is; return its name."""
@@ -104,9 +99,13 @@ class InputPictures:
             _write_whole(self._folder / name, file.getbuffer())
         except OSError as error:
             raise StoreError(
-                f"The input picture cannot be written to {self._folder}: {error.strerror}."
+                f"The input picture cannot be kept in the bot's data folder: {error.strerror}."
             ) from error
         return name
+
+    def size(self, name: str) -> tuple[int, int]:
+        """Width and height in pixels. Raises InvalidPicture if there is none of this name."""
+        return self._read(name).size
 
     def load(self, name: str) -> NDArray[np.uint8]:
         """The picture, (H, W, 3). Raises InvalidPicture if there is none of this name."""
@@ -137,16 +136,29 @@ class InputPictures:
             raise InvalidPicture("The input picture is no longer here: send it again.") from error
 
 
+def _check_proportions(mask: tuple[int, int], picture: tuple[int, int]) -> None:
+    """Refuse a mask that differs by more than a pixel once the larger has the smaller's size."""
+    (width, height), (across, down) = mask, picture
+    if abs(width * down - height * across) > max(width, height, across, down):
+        raise InvalidPicture(
+            f"The mask has {width}x{height} pixels, the picture {across}x{down}: "
+            "they must have the same proportions."
+        )
+
+
 def _write_whole(path: Path, data: memoryview) -> None:
     """All or nothing: a crash leaves no half picture under the final name."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # a name of its own: the same picture may come from two threads at once
     descriptor, part = tempfile.mkstemp(suffix=".part", dir=path.parent)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(part).replace(path)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(part).replace(path)
+    finally:
+        Path(part).unlink(missing_ok=True)  # still there if the disk was full
 
 
 def _decoded(data: bytes) -> Image.Image:

@@ -5,7 +5,7 @@ I/O, and may be called from any thread.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 _MODELS = (Kind.CHECKPOINT, Kind.UNET)
 _WITH_RECIPE = (*_MODELS, Kind.LORA)
+_FEW_STEPS = 16  # the most that a distilled file is released for
 
 
 class Files(Protocol):
@@ -48,6 +49,14 @@ class Choice:
     problem: str = ""
 
     @property
+    def is_for_few_steps(self) -> bool:
+        """Whether the file was distilled, as far as its recipe tells."""
+        recipe = self.recipe
+        if recipe is None or recipe.name in PLAIN.values():
+            return False
+        return bool(recipe.steps_made_for) or recipe.steps <= _FEW_STEPS
+
+    @property
     def spec(self) -> ModelSpec:
         """What to load."""
         recipe = self.recipe
@@ -75,17 +84,20 @@ class Library:
         self._choices: Mapping[Path, Choice] = {}
 
     def refresh(self) -> None:
-        """Find files that came, went or changed, and their recipes. Blocks; for one thread."""
+        """Find files that came, went or changed, and their recipes. Blocks; for one thread.
+
+        What is known at once can be drawn with while gigabytes of other files are still read.
+        """
         self._files.scan()
         before = self._choices
-        self._choices = {
-            file.path: self.look_at(file)
-            for file in self._files.files()
-            if file.kind in _WITH_RECIPE
-        }
-        for path, choice in self._choices.items():
-            if choice.problem and choice != before.get(path):
-                log.warning("%s cannot be used: %s", choice.file.name, choice.problem)
+        files = [file for file in self._files.files() if file.kind in _WITH_RECIPE]
+        known = {f.path: before[f.path] for f in files if _is_of(f, before.get(f.path))}
+        at_once = [file for file in files if not self._book.may_read(file)]
+        known |= {file.path: self._looked_at(file, before) for file in at_once}
+        self._publish(files, known)
+        for file in filter(self._book.may_read, files):
+            known[file.path] = self._looked_at(file, before)
+            self._publish(files, known)
 
     def files(self) -> tuple[ModelFile, ...]:
         """All files in the models folder, those that nobody can use too."""
@@ -150,9 +162,14 @@ class Library:
         """The error that asks how ``choice`` wants to be drawn with."""
         names = self._book.nearest(choice.file)
         place = f"{sidecar(choice.file).name} {_place(choice.file)}"
+        advice = f"write a recipe into {place}"
+        if names:
+            advice = (
+                f'choose a recipe such as {", ".join(names)}, or write recipe = "{names[0]}" into '
+                f"{place}"
+            )
         return RecipeUnknown(
-            f"Nothing says how {choice.file.name} wants to be drawn with: choose a recipe such as "
-            f'{", ".join(names)}, or write recipe = "{names[0]}" into {place}.'
+            f"Nothing says how {choice.file.name} wants to be drawn with: {advice}."
         )
 
     def look_at(self, file: ModelFile) -> Choice:
@@ -160,19 +177,37 @@ class Library:
 
         One wrong sidecar or unreadable file must not hide others, so nothing is raised.
         """
+        return self._look_at(file)[0]
+
+    def _looked_at(self, file: ModelFile, before: Mapping[Path, Choice]) -> Choice:
+        """``look_at``; a problem that was not there ``before`` is logged, with path and cause."""
+        choice, error = self._look_at(file)
+        if choice.problem and choice != before.get(file.path):
+            cause = f", {error.__cause__ or error!r}" if error else ""  # one line, no traceback
+            log.warning("%s cannot be used: %s (%s%s)", file.name, choice.problem, file.path, cause)
+        return choice
+
+    def _look_at(self, file: ModelFile) -> tuple[Choice, Exception | None]:
+        """The choice, and what was raised on the way to it."""
         try:
             recipe = self._book.recipe_of(file, self._sha256)
         except (HyperSDError, OSError) as error:
             sentence = str(error) if isinstance(error, HyperSDError) else _unreadable(file)
-            return Choice(file=file, recipe=None, problem=file.obstacle or sentence)
+            return Choice(file=file, recipe=None, problem=file.obstacle or sentence), error
+        problem = file.obstacle
         if recipe is not None and recipe.undrawable:
             problem = f"{file.name} is recognised as {recipe.title}, but: {recipe.undrawable}"
-            return Choice(file=file, recipe=recipe, problem=problem)
-        return Choice(file=file, recipe=recipe, problem=file.obstacle)
+        return Choice(file=file, recipe=recipe, problem=problem), None
+
+    def _publish(self, files: Sequence[ModelFile], known: Mapping[Path, Choice]) -> None:
+        """Offer what is known of ``files``, in their order."""
+        self._choices = {file.path: known[file.path] for file in files if file.path in known}
 
     def _chosen(self, name: str, *kinds: Kind) -> Choice:
         file = self._files.find(name, *kinds)
-        choice = self._choices.get(file.path, Choice(file=file, recipe=None, problem=file.obstacle))
+        choice = self._choices.get(file.path)
+        if choice is None or not _is_of(file, choice):
+            raise ModelError(file.obstacle or _arrived(file))
         if choice.problem:
             raise ModelError(choice.problem)
         return choice
@@ -192,6 +227,9 @@ class Library:
         for choice in lenders:
             if choice.recipe and choice.recipe.name in PLAIN.values():
                 return choice.file
+        for file in self._files.files():
+            if _may_lend(file, unet.file) and not _is_of(file, self._choices.get(file.path)):
+                raise ModelError(file.obstacle or _arrived(file))
         there_are = ", ".join(choice.file.name for choice in lenders) or "none yet"
         raise ModelError(
             f'{unet.file.name} is a UNet alone: write base = "NAME" into '
@@ -202,6 +240,15 @@ class Library:
 
     def _usable(self, kind: Kind) -> tuple[ModelFile, ...]:
         return tuple(f for f in self._files.files() if f.kind is kind and not f.obstacle)
+
+
+def _is_of(file: ModelFile, choice: Choice | None) -> bool:
+    """Whether ``choice`` is of ``file`` as it is now, and not of one that it replaced."""
+    return choice is not None and choice.file == file
+
+
+def _arrived(file: ModelFile) -> str:
+    return f"{file.name} has just arrived and is being looked at: try again in a moment."
 
 
 def _may_lend(file: ModelFile, unet: ModelFile) -> bool:

@@ -4,29 +4,17 @@ Every note is one sentence. Nothing here changes the request.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from hypersd_core.flags import PromptFlags
-from hypersd_core.library import Choice
 from hypersd_core.models import Family
-from hypersd_core.passes import passes
+from hypersd_core.passes import Pass, passes
 from hypersd_core.prompt import prompt_notes
 from hypersd_core.recipes import Recipe
 from hypersd_core.request import GenerationRequest
 from hypersd_core.sampling import SAMPLING_METHODS, describe_strength
+from hypersd_core.wishes import Asked
 
 _NAMELESS = "pytorch_lora_weights"
 """What diffusers calls every LoRA, so that its name says nothing."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What a person said, the files that it named, and the recipe that it is drawn by."""
-
-    flags: PromptFlags
-    model: Choice
-    loras: tuple[Choice, ...]
-    recipe: Recipe
 
 
 def notes(request: GenerationRequest, asked: Asked) -> tuple[str, ...]:
@@ -34,10 +22,11 @@ def notes(request: GenerationRequest, asked: Asked) -> tuple[str, ...]:
     return (
         *_about_steps(request, asked.recipe),
         *_about_guidance(request, asked.recipe),
-        *_about_eta(request, asked.flags),
+        *_about_eta(request, asked),
         *_about_clip_skip(asked),
         *_about_loras(request, asked),
         *_about_editing(request),
+        *_about_size(request, asked),
         *_about_strengths(request),
     )
 
@@ -66,10 +55,16 @@ def _about_guidance(request: GenerationRequest, recipe: Recipe) -> Iterator[str]
         yield f"{recipe.title} is made for {meant}: {request.guidance:g} may burn the picture."
 
 
-def _about_eta(request: GenerationRequest, flags: PromptFlags) -> Iterator[str]:
+def _about_eta(request: GenerationRequest, asked: Asked) -> Iterator[str]:
     method = SAMPLING_METHODS[request.sampler]
-    if flags.eta is not None and not method.uses_eta:
+    if asked.flags.eta in {None, asked.recipe.eta}:
+        return
+    if not method.uses_eta:
         yield f"Eta does nothing with the sampler {method.full_label}."
+    elif request.sampler != "ddim":  # its last step adds noise, too
+        runs = passes(request)
+        if runs and all(run.steps_taken == 1 for run in runs):
+            yield f"Eta does nothing in one step: the last step of {method.full_label} adds none."
 
 
 def _about_clip_skip(asked: Asked) -> Iterator[str]:
@@ -94,7 +89,7 @@ def _about_loras(request: GenerationRequest, asked: Asked) -> Iterator[str]:
             f"{' and '.join(few_step)} are both made for few steps and may spoil each other; "
             f"the sampling is that of {asked.recipe.title}."
         )
-    elif few_step and asked.model.recipe is not None and asked.model.recipe.steps_made_for:
+    elif few_step and asked.model.is_for_few_steps:
         yield (
             f"{asked.model.file.name} is made for few steps already, so {few_step[0]} may be too "
             "much."
@@ -111,19 +106,37 @@ def _about_editing(request: GenerationRequest) -> Iterator[str]:
         yield from prompt_notes(request.negative, runs[0].steps_taken)
 
 
-def _about_strengths(request: GenerationRequest) -> Iterator[str]:
-    """What a strength means in so few steps."""
-    if request.source is not None:
-        yield _sentence(
-            describe_strength(
-                request.sampler, request.steps, request.source.strength, request.timesteps
+def _about_size(request: GenerationRequest, asked: Asked) -> Iterator[str]:
+    """A canvas that is too large for the model, and an upscaler that has nothing to enlarge."""
+    start, drawn = asked.start, (request.width, request.height)
+    if request.source is None or start.size is None:
+        return
+    if start.is_canvas and drawn != start.size and asked.flags.size is None:
+        yield (
+            "The canvas has {}x{} pixels and the model at most {} a side: it is drawn at {}x{}, "
+            "and the picture on it is resampled.".format(
+                *start.size, asked.recipe.max_side_px, *drawn
             )
         )
+    grows = any(wanted > has for wanted, has in zip(drawn, start.size, strict=True))
+    if asked.flags.upscaler is not None and request.hires is None and not grows:
+        yield f"The upscaler {request.source.upscaler} does nothing: the picture need not grow."
+
+
+def _about_strengths(request: GenerationRequest) -> Iterator[str]:
+    """What a strength means in so few steps; the pass of a strength of 0 is none."""
+    runs = passes(request)
+    if request.source is not None:
+        yield _sentence(_meaning(request, runs[0] if request.source.strength else None))
     if request.hires is not None:
-        steps = request.hires.steps or request.steps
-        timesteps = request.timesteps if steps == request.steps else ()
-        meaning = describe_strength(request.sampler, steps, request.hires.strength, timesteps)
+        meaning = _meaning(request, runs[-1] if request.hires.strength else None)
         yield _sentence(f"hires: {meaning}")
+
+
+def _meaning(request: GenerationRequest, run: Pass | None) -> str:
+    if run is None:
+        return describe_strength(request.sampler, request.steps, 0)
+    return describe_strength(run.sampler, run.steps, run.strength, run.timesteps)
 
 
 def _steps(count: int) -> str:

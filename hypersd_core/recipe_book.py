@@ -42,8 +42,11 @@ class RecipeBook:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """The book at ``path``. Raises ModelError for one that cannot be read or drawn with."""
-        tables = read_toml(path)
+        """The book at ``path``. Raises ModelError for one that cannot be read or drawn with.
+
+        Its errors name the path: they are for who starts the program, and nobody else.
+        """
+        tables = read_toml(path, where=f"book {path}")
         defaults = _read_defaults(tables.pop("defaults", {}), path)
         recipes = {}
         for name, table in tables.items():
@@ -80,6 +83,10 @@ class RecipeBook:
             return self._by_sidecar(path, file, sha256)
         return self._recognised(file, sha256)
 
+    def may_read(self, file: ModelFile) -> bool:
+        """Whether ``recipe_of`` may ask for the SHA-256 of ``file``, and so read all of it."""
+        return file.bytes in self._known_bytes and _is_single(file)
+
     def nearest(self, file: ModelFile) -> tuple[str, ...]:
         """Names of a few recipes that ``file`` may be meant for, likely ones first."""
         fitting = [recipe.name for recipe in self._recipes.values() if _is_for(recipe, file)]
@@ -90,7 +97,8 @@ class RecipeBook:
 
     def _by_sidecar(self, path: Path, file: ModelFile, sha256: Callable[[Path], str]) -> Recipe:
         """A whole recipe, or changes to one: to that which it names, else to the file's own."""
-        table, where = read_toml(path), str(path)
+        where = path.name if _is_single(file) else f"{path.name} of {file.name}"
+        table = read_toml(path, where=where)
         name = table.pop("recipe", None)
         values = parse_values(table, where=where, folder=path.parent)
         whole = {**self._defaults.get(file.family, {}), **values} if file.family else values
@@ -119,9 +127,7 @@ class RecipeBook:
             raise ModelError(f"The recipe {where} has recipe = {name!r}: {error}") from error
 
     def _by_content(self, file: ModelFile, sha256: Callable[[Path], str]) -> Recipe | None:
-        if file.bytes not in self._known_bytes or not _is_single(file):
-            return None
-        return self._by_sha256.get(sha256(file.path))
+        return self._by_sha256.get(sha256(file.path)) if self.may_read(file) else None
 
     def _by_file_name(self, file: ModelFile) -> Recipe | None:
         """The recipe with the longest pattern that fits; none if two say as much."""

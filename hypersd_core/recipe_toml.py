@@ -26,12 +26,23 @@ _PREDICTIONS = ("epsilon", "v_prediction", "sample")
 _REQUIRED = ("title", "about", "sampler", "steps", "guidance", "width", "height", "max_side_px")
 
 
-def read_toml(path: Path) -> dict[str, Any]:
-    """The tables of the file. Raises ModelError."""
+def read_toml(path: Path, *, where: str) -> dict[str, Any]:
+    """The tables of the file, which ``where`` names in errors. Raises ModelError."""
     try:
         return tomllib.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"The recipe {path} cannot be read: {error}.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ModelError(f"The recipe {where} is no TOML{_place_of(error)}.") from error
+    except UnicodeDecodeError as error:
+        raise ModelError(f"The recipe {where} cannot be read: it must be UTF-8.") from error
+    except OSError as error:
+        problem = error.strerror or "an unknown error"
+        raise ModelError(f"The recipe {where} cannot be read: {problem}.") from error
+
+
+def _place_of(error: tomllib.TOMLDecodeError) -> str:
+    """`` at line 1, column 9``, as far as the parser's sentence tells it."""
+    place = re.search(r"\((at [a-z0-9 ,]+)\)", str(error))
+    return f" {place[1]}" if place else ""
 
 
 def parse_values(values: object, *, where: str, folder: Path) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from hypersd_core.errors import InvalidRequest
 from hypersd_core.models import Family, Kind
 from hypersd_core.request import MIN_SIDE_PX, SIZE_MULTIPLE_PX, Emphasis
 
+MAX_RATIO = 4
 _SHAPES = {"square": (1, 1), "portrait": (3, 4), "landscape": (4, 3)}
 
 
@@ -116,8 +117,10 @@ class Recipe:
         return [(f"{name.capitalize()} {size}", size) for name, size in sizes.items()]
 
     def _fit(self, across: int, down: int) -> tuple[int, int]:
-        if not across or not down or max(across, down) > 4 * min(across, down):
-            raise InvalidRequest(f"A ratio must be between 1:4 and 4:1, got {across}:{down}.")
+        if not across or not down or max(across, down) > MAX_RATIO * min(across, down):
+            raise InvalidRequest(
+                f"A ratio must be between 1:{MAX_RATIO} and {MAX_RATIO}:1, got {across}:{down}."
+            )
         unit = math.sqrt(self.width * self.height / (across * down))
         return self._checked(_to_multiple(across * unit), _to_multiple(down * unit))
 

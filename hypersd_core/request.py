@@ -25,7 +25,7 @@ MAX_ENLARGE = 8
 MAX_LORAS = 8
 MAX_LORA_WEIGHT = 4.0
 MAX_CLIP_SKIP = 4
-MAX_HIRES_SCALE = 4.0
+MIN_HIRES_SCALE, MAX_HIRES_SCALE = 1.05, 4.0
 LATENT = "latent"
 """The upscaler of a hires pass that stretches latents and decodes nothing."""
 LANCZOS = "lanczos"
@@ -89,7 +89,7 @@ class Hires:
     upscaler: str = LATENT
 
     def __post_init__(self) -> None:
-        _check_range("hires scale", self.scale, 1, MAX_HIRES_SCALE)
+        _check_range("hires scale", self.scale, MIN_HIRES_SCALE, MAX_HIRES_SCALE)
         _check_range("hires strength", self.strength, 0, 1)
         _check_range("hires steps", self.steps, 0, MAX_STEPS)
 
@@ -185,9 +185,15 @@ class GenerationRequest:
                 )
 
     def _check_hires(self) -> None:
-        if self.hires is not None:
-            for name, side_px in zip(("width", "height"), self.final_size, strict=True):
-                _check_range(f"the {name} after the hires pass", side_px, MIN_SIDE_PX, MAX_SIDE_PX)
+        if self.hires is None:
+            return
+        for name, side_px in zip(("width", "height"), self.final_size, strict=True):
+            _check_range(f"the {name} after the hires pass", side_px, MIN_SIDE_PX, MAX_SIDE_PX)
+        if self.final_size == (self.width, self.height):  # the same noise again, shape and seed
+            raise InvalidRequest(
+                f"hires scale must make a picture of {self.width}x{self.height} larger by "
+                f"{SIZE_MULTIPLE_PX} pixels, got {self.hires.scale:g}."
+            )
 
     @property
     def final_size(self) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """What a person says, what the recipe says, and what is refused on the way to a request."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypersd_core.compose import (
     DEFAULT_STRENGTH,
     DEFAULT_VARIATION_STRENGTH,
     compose,
+    compose_wish,
 )
 from hypersd_core.errors import InvalidRequest, ModelError, ModelNotFound, RecipeUnknown
 from hypersd_core.flags import PromptFlags
@@ -19,6 +21,7 @@ from hypersd_core.models import Family, Kind
 from hypersd_core.prompt import LoraTag, check_brackets, escape
 from hypersd_core.recipes import Recipe
 from hypersd_core.request import MAX_SEED, Emphasis, GenerationRequest, Hires, Source, Variation
+from hypersd_core.wishes import NOISE, Start, Wish, over
 from tests.model_shelf import SHIPPED, make_library, make_recipe, model_file
 
 UNKNOWN = model_file("juggernautXL_v8Rundiffusion")
@@ -60,12 +63,11 @@ def composed(
     text: str,
     own: Recipe | None = None,
     *,
-    picture: str = "",
-    mask: str = "",
+    start: Start = NOISE,
     **options: Any,
 ) -> GenerationRequest:
     files = library(own) if own else SHARED
-    return compose(text, PromptFlags(**options), files, picture=picture, mask=mask).request
+    return compose(text, PromptFlags(**options), files, start=start).request
 
 
 def test_what_nobody_says_is_the_recipes() -> None:
@@ -330,10 +332,17 @@ def test_the_sampling_of_the_first_of_two_few_step_loras_is_taken_and_said() -> 
 
 
 def test_a_few_step_lora_on_a_few_step_model_is_said_to_be_too_much() -> None:
-    request = composed("a fox <lora:Hyper-SDXL-4steps-lora>", model="sd_xl_turbo_1.0")
-    assert request.notes == (
-        "sd_xl_turbo_1.0 is made for few steps already, so Hyper-SDXL-4steps-lora may be too much.",
-    )
+    for model in ("sd_xl_turbo_1.0", "someXL_hyper", "m"):
+        request = composed("a fox <lora:Hyper-SDXL-4steps-lora>", model=model)
+        assert request.notes == (
+            f"{model} is made for few steps already, so Hyper-SDXL-4steps-lora may be too much.",
+        )
+
+
+def test_a_few_step_lora_on_a_model_of_many_steps_is_as_it_should_be() -> None:
+    for own in (make_recipe(steps=20), SHIPPED.named("sdxl-base")):
+        request = composed("a fox <lora:Hyper-SDXL-4steps-lora>", replace(own, names=("m",)))
+        assert not request.notes
 
 
 def test_a_lora_whose_name_says_nothing_is_said_to_be_taken_for_a_style() -> None:
@@ -441,7 +450,7 @@ def test_the_examples_of_every_recipe_can_be_drawn() -> None:
 
 
 def test_a_picture_without_a_strength_has_one_that_changes_much_and_keeps_much() -> None:
-    request = composed("a fox", picture="p.png", mask="m.png")
+    request = composed("a fox", start=Start(picture="p.png", mask="m.png"))
     assert request.source == Source(picture="p.png", mask="m.png", strength=DEFAULT_STRENGTH)
     assert request.notes == (
         "Strength 0.6 at 4 steps starts from 60 % noise and takes 3 of 4 steps.",
@@ -449,7 +458,9 @@ def test_a_picture_without_a_strength_has_one_that_changes_much_and_keeps_much()
 
 
 def test_a_strength_is_told_as_it_works_out() -> None:
-    request = composed("a fox --strength .3", picture="p.png", model="Hyper-SDXL-1step-Unet")
+    request = composed(
+        "a fox --strength .3", start=Start(picture="p.png"), model="Hyper-SDXL-1step-Unet"
+    )
     assert request.source == Source(picture="p.png", strength=0.3)
     [note] = request.notes
     assert note.endswith("the model knows only timestep 800, so no strength differs.")
@@ -478,7 +489,7 @@ def test_the_strength_of_a_hires_pass_is_told_with_its_own_steps() -> None:
 def test_an_upscaler_serves_the_picture_and_the_hires_pass(
     flags: str, picture: str, of_picture: str | None, of_hires: str | None
 ) -> None:
-    request = composed(f"a fox {flags}", picture=picture)
+    request = composed(f"a fox {flags}", start=Start(picture=picture))
     assert (request.source and request.source.upscaler) == of_picture
     assert (request.hires and request.hires.upscaler) == of_hires
 
@@ -495,12 +506,20 @@ def test_a_variation_without_a_seed_draws_one() -> None:
     ("text", "options", "sentence"),
     [
         ("fox --strength .5", {}, "strength needs a picture to start from."),
-        ("fox", {"mask": "m"}, "A mask needs a picture to start from."),
+        ("fox", {"start": Start(mask="m")}, "A mask needs a picture to start from."),
         ("fox --hires-strength .5", {}, "hires strength needs hires, a factor such as 1.5."),
         ("fox --hires-steps 5", {}, "hires steps needs hires, a factor such as 1.5."),
         ("fox --upscaler lanczos", {}, "upscaler needs a picture or hires."),
-        ("fox --upscaler latent", {"picture": "p"}, "upscaler latent needs hires, a factor such"),
-        ("fox --strength 2", {"picture": "p"}, "strength must be from 0 to 1, got 2.0."),
+        (
+            "fox --upscaler latent",
+            {"start": Start(picture="p")},
+            "upscaler latent needs hires, a factor such",
+        ),
+        (
+            "fox --strength 2",
+            {"start": Start(picture="p")},
+            "strength must be from 0 to 1, got 2.0.",
+        ),
     ],
 )
 def test_a_wish_that_needs_another_is_refused_alone(
@@ -541,21 +560,21 @@ NOTES: list[tuple[str, dict[str, Any], list[str]]] = [
     ),
     (
         "a fox <lora:Hyper-SDXL-4steps-lora> --no hat",
-        {},
+        {"model": BASE.name},
         [
             "The negative prompt does nothing: it needs a guidance above 1, and Hyper-SDXL 4-step "
             "LoRA is made for none."
         ],
     ),
-    ("a fox <lora:Hyper-SDXL-8steps-CFG-lora> --no hat", {}, []),
+    ("a fox <lora:Hyper-SDXL-8steps-CFG-lora> --no hat", {"model": BASE.name}, []),
     (
         "a fox --guidance 2 <lora:Hyper-SDXL-4steps-lora>",
-        {},
+        {"model": BASE.name},
         ["Hyper-SDXL 4-step LoRA is made for no guidance: 2 may burn the picture."],
     ),
     (
         "a fox --guidance 9 <lora:Hyper-SDXL-8steps-CFG-lora>",
-        {},
+        {"model": BASE.name},
         [
             "Hyper-SDXL 8-step LoRA with guidance is made for a guidance of at most 8: 9 may burn "
             "the picture."
@@ -563,18 +582,18 @@ NOTES: list[tuple[str, dict[str, Any], list[str]]] = [
     ),
     (
         "a fox --steps 3 <lora:Hyper-SDXL-4steps-lora>",
-        {},
+        {"model": BASE.name},
         ["Hyper-SDXL 4-step LoRA is made for 4 steps: 3 may look worse."],
     ),
     (
         "a fox --steps 9 <lora:Hyper-SDXL-1step-lora>",
-        {},
+        {"model": BASE.name},
         ["Hyper-SDXL unified LoRA is made for 1 to 8 steps: 9 may look worse."],
     ),
-    ("a fox --steps 3 <lora:Hyper-SDXL-1step-lora>", {}, []),
+    ("a fox --steps 3 <lora:Hyper-SDXL-1step-lora>", {"model": BASE.name}, []),
     (
         "a fox --steps 8 <lora:dmd2_sdxl_4step_lora>",
-        {},
+        {"model": BASE.name},
         [
             "4-step DMD2 for SDXL was trained at timesteps 999, 749, 499, 249; in 8 steps the "
             "sampler takes its own."
@@ -582,6 +601,13 @@ NOTES: list[tuple[str, dict[str, Any], list[str]]] = [
     ),
     ("a fox --eta .5", {}, []),
     ("a fox --eta .5 --sampler euler", {}, ["Eta does nothing with the sampler Euler."]),
+    (
+        "a fox --eta .5 --steps 1",
+        {},
+        ["Eta does nothing in one step: the last step of DPM++ SDE Karras adds none."],
+    ),
+    ("a fox --eta .5 --steps 1 --sampler ddim", {}, []),
+    ("a fox --eta 1 --steps 1 <lora:Hyper-SDXL-1step-lora>", {"model": BASE.name}, []),
     (
         "a [dog:cat:6]",
         {},
@@ -613,5 +639,110 @@ def test_the_names_in_a_request_are_those_of_the_files() -> None:
 def test_steps_that_a_picture_leaves_out_are_not_promised_to_prompt_editing() -> None:
     text = "[dog:cat:3] --steps 4 --sampler ddim"
     assert composed(text).notes == ()
-    notes = composed(f"{text} --strength 0.5", picture="p").notes
+    notes = composed(f"{text} --strength 0.5", start=Start(picture="p")).notes
     assert '[dog:cat:3] never shows "cat" in 2 steps.' in notes
+
+
+def test_a_hires_pass_of_other_steps_than_the_trained_ones_is_told_as_it_is_run() -> None:
+    lora = "<lora:dmd2_sdxl_4step_lora>"
+    [own] = composed(f"a fox {lora} --hires 1.5", model=BASE.name).notes
+    [other] = composed(f"a fox {lora} --hires 1.5 --hires-steps 6", model=BASE.name).notes
+    assert own.endswith("the model knows only timesteps 999, 749, 499, 249.")
+    assert other == "Hires: strength 0.5 at 6 steps starts from 50 % noise and takes 3 of 6 steps."
+
+
+def test_a_strength_of_0_is_told_to_take_no_step() -> None:
+    nothing = "strength 0 takes no step: the picture stays as it is."
+    flags = "--strength 0 --hires 1.5 --hires-strength 0"
+    request = composed(f"a fox {flags}", start=Start(picture="p"))
+    assert request.notes == (nothing.capitalize(), f"Hires: {nothing}")
+
+
+def test_an_upscaler_with_nothing_to_enlarge_is_told() -> None:
+    text = "a fox --upscaler 4x --strength 1"
+    large, small = (Start(picture="p", size=size) for size in ((2000, 1500), (200, 150)))
+    told = "The upscaler 4x does nothing: the picture need not grow."
+    assert told in composed(text, start=large).notes
+    assert told not in composed(text, start=small).notes
+    assert told not in composed(f"{text} --hires 1.5", start=large).notes
+
+
+# Sizes of pictures to start from
+
+
+def test_a_picture_gives_its_proportions_unless_a_size_is_said() -> None:
+    start = Start(picture="p", size=(3000, 1500))
+    request = composed("a fox", start=start)
+    assert (request.width, request.height) == (1448, 728)
+    request = composed("a fox --size 512x512", start=start)
+    assert (request.width, request.height) == (512, 512)
+
+
+def test_a_canvas_is_drawn_at_its_own_size() -> None:
+    start = Start(picture="p", mask="m", size=(1304, 776), is_canvas=True)
+    request = composed("a fox", start=start)
+    assert (request.width, request.height) == (1304, 776)
+    assert [note for note in request.notes if "canvas" in note] == []
+
+
+def test_a_canvas_too_large_for_the_model_keeps_its_proportions_and_that_is_told() -> None:
+    start = Start(picture="p", mask="m", size=(1536, 768), is_canvas=True)
+    request = composed("a fox", make_recipe(width=512, height=512, max_side_px=1024), start=start)
+    assert (request.width, request.height) == (728, 360)
+    assert request.notes[0] == (
+        "The canvas has 1536x768 pixels and the model at most 1024 a side: it is drawn at 728x360, "
+        "and the picture on it is resampled."
+    )
+
+
+# Wishes
+
+
+def test_a_prompt_from_elsewhere_may_have_any_brackets_and_dashes() -> None:
+    prompt = "a (fox, :) --v 5 <lora:freckles:0.5>"
+    request = compose_wish(Wish(prompt=prompt, flags=PromptFlags(negative="((hat")), SHARED).request
+    assert (request.prompt, request.negative) == ("a (fox, :) --v 5", "((hat")
+    assert [lora.name for lora in request.loras] == ["freckles"]
+
+
+def test_what_is_said_wins_over_what_was() -> None:
+    said, earlier = PromptFlags(steps=2, eta=0.0), PromptFlags(steps=4, seed=7)
+    assert over(said, earlier) == PromptFlags(steps=2, eta=0.0, seed=7)
+
+
+PASTED = (
+    "a lady\nNegative prompt: hat\nSteps: 2, Sampler: TCD, CFG scale: 3, Seed: 5, Size: 512x768"
+)
+
+
+@pytest.mark.parametrize("text", [PASTED, PASTED.replace("\n", " "), f"```\n{PASTED}\n```"])
+def test_pasted_parameters_are_read_as_such_and_it_is_said(text: str) -> None:
+    request = composed(text)
+    assert (request.prompt, request.negative) == ("a lady", "hat")
+    assert (request.steps, request.sampler, request.guidance) == (2, "tcd", 3)
+    assert (request.seed, request.width, request.height) == (5, 512, 768)
+    assert request.notes[0] == "This was read as the parameters of an earlier picture."
+
+
+def test_options_win_over_pasted_parameters() -> None:
+    assert composed(PASTED, seed=6).seed == 6
+
+
+def test_a_model_that_is_not_here_gives_way_to_the_default_one() -> None:
+    request = composed(f"{PASTED}, Model: dreamshaper_8")
+    assert request.model == "m"
+    assert "The model dreamshaper_8 is not here: drawn with m instead." in request.notes
+
+
+@pytest.mark.parametrize("text", ["Steps: 4, please", "a fox on the steps: 4 of them"])
+def test_a_prompt_about_steps_is_a_prompt(text: str) -> None:
+    assert composed(text).prompt == text
+
+
+def test_a_seed_of_minus_1_is_any_seed_as_in_a1111() -> None:
+    assert len({composed("a fox --seed -1").seed for _ in range(3)}) > 1
+
+
+def test_of_a_panorama_the_middle_is_drawn() -> None:
+    request = composed("a fox", start=Start(picture="p", size=(3000, 100)))
+    assert request.width / request.height == pytest.approx(4, rel=0.05)

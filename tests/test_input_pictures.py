@@ -230,9 +230,10 @@ def header_only(width: int, height: int) -> bytes:
 def test_what_is_no_usable_picture_is_refused(
     pictures: InputPictures, tmp_path: Path, data: bytes, sentence: str
 ) -> None:
-    for add in (pictures.add, pictures.add_mask, pictures.add_transparency):
-        with pytest.raises(InvalidPicture, match=sentence):
-            add(data)
+    with pytest.raises(InvalidPicture, match=sentence):
+        pictures.add(data)
+    with pytest.raises(InvalidPicture, match=sentence):
+        pictures.add_mask(data, picture="")
     assert not (tmp_path / "inputs").exists()
 
 
@@ -261,7 +262,8 @@ def test_any_damage_is_kept_or_refused(
 
 def test_a_mask_is_brightness(pictures: InputPictures) -> None:
     for picture in (quarters(), quarters().convert("L"), quarters().convert("RGBA")):
-        mask = pictures.load_mask(pictures.add_mask(file_of(picture)))
+        data = file_of(picture)
+        mask = pictures.load_mask(pictures.add_mask(data, picture=pictures.add(data)))
         assert mask.shape == (48, 64)
         assert (mask[4, 4], mask[4, -5], mask[-5, 4], mask[-5, -5]) == (76, 150, 29, 128)
 
@@ -269,22 +271,31 @@ def test_a_mask_is_brightness(pictures: InputPictures) -> None:
 def test_in_a_mask_what_is_transparent_is_kept(pictures: InputPictures) -> None:
     strokes = np.zeros((32, 32, 4), dtype=np.uint8)
     strokes[8:16] = 255
-    mask = pictures.load_mask(pictures.add_mask(file_of(Image.fromarray(strokes))))
+    data = file_of(Image.fromarray(strokes))
+    mask = pictures.load_mask(pictures.add_mask(data, picture=pictures.add(data)))
     assert (mask[10, 10], mask[2, 2]) == (255, 0)
 
 
-def test_transparency_as_a_mask_is_drawn(pictures: InputPictures) -> None:
-    erased = np.full((32, 32, 4), 255, dtype=np.uint8)
-    erased[8:16, :, 3] = 0
-    erased[16:20, :, 3] = 200
-    mask = pictures.load_mask(pictures.add_transparency(file_of(Image.fromarray(erased))))
-    assert (mask[10, 10], mask[17, 10], mask[2, 2]) == (255, 55, 0)
+@pytest.mark.parametrize("size", [(100, 67), (1000, 667), (2000, 1334), (500, 333), (50, 34)])
+def test_a_mask_may_have_another_size_of_the_same_proportions(
+    pictures: InputPictures, size: tuple[int, int]
+) -> None:
+    picture = pictures.add(file_of(Image.new("RGB", (1000, 667))))
+    mask = pictures.add_mask(file_of(Image.new("L", size, 255)), picture=picture)
+    assert pictures.size(mask) == size
 
 
-@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])
-def test_an_opaque_picture_is_no_mask(pictures: InputPictures, mode: str) -> None:
-    with pytest.raises(InvalidPicture, match="no transparent part"):
-        pictures.add_transparency(file_of(quarters().convert(mode)))
+@pytest.mark.parametrize("size", [(667, 1000), (1000, 700), (500, 330), (100, 69), (667, 667)])
+def test_a_mask_of_other_proportions_is_refused(
+    pictures: InputPictures, size: tuple[int, int]
+) -> None:
+    picture = pictures.add(file_of(Image.new("RGB", (1000, 667))))
+    with pytest.raises(InvalidPicture) as refused:
+        pictures.add_mask(file_of(Image.new("L", size)), picture=picture)
+    assert str(refused.value) == (
+        f"The mask has {size[0]}x{size[1]} pixels, the picture 1000x667: "
+        "they must have the same proportions."
+    )
 
 
 def test_our_own_pixels_are_kept_as_they_are(pictures: InputPictures) -> None:
@@ -313,7 +324,7 @@ def test_a_picture_that_is_gone_is_told(pictures: InputPictures, tmp_path: Path)
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "inputs").write_text("a file")
-    with pytest.raises(StoreError, match="cannot be written"):
+    with pytest.raises(StoreError, match=r"^The input picture cannot be kept in the bot's data"):
         InputPictures(tmp_path / "inputs").add(file_of(quarters()))
 
 
@@ -344,3 +355,9 @@ def test_what_is_old_and_unused_is_deleted(pictures: InputPictures, tmp_path: Pa
 
 def test_nothing_is_deleted_where_nothing_is(pictures: InputPictures) -> None:
     assert pictures.delete_unused((), min_age_s=0) == 0
+
+
+def test_a_mask_that_is_black_everywhere_is_refused(pictures: InputPictures) -> None:
+    name = pictures.add(file_of(Image.new("RGB", (64, 64))))
+    with pytest.raises(InvalidPicture, match="black everywhere"):
+        pictures.add_mask(file_of(Image.new("L", (64, 64))), picture=name)

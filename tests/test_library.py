@@ -109,7 +109,7 @@ def test_a_wrong_sidecar_spoils_its_own_file_alone(on_disk: Library, folder: Pat
     on_disk.refresh()
     assert [choice.file.name for choice in on_disk.loras()] == ["good"]
     assert [choice.file.name for choice in on_disk.entries()] == ["bad", "good"]
-    with pytest.raises(ModelError, match=r"^The recipe .*bad\.toml cannot be read"):
+    with pytest.raises(ModelError, match=r"^The recipe bad\.toml is no TOML at line 1, "):
         on_disk.lora("bad")
 
 
@@ -121,7 +121,52 @@ def test_a_problem_is_logged_once(
     for _ in range(3):
         on_disk.refresh()
     [line] = [r.message for r in caplog.records if r.name == "hypersd_core.library"]
-    assert line.startswith("bad cannot be used: The recipe ")
+    assert line == (
+        "bad cannot be used: The recipe bad.toml is no TOML at line 1, column 9. "
+        f"({folder / 'bad.safetensors'}, TOMLDecodeError('Invalid value (at line 1, column 9)'))"
+    )
+
+
+def test_a_file_that_came_after_the_last_refresh_is_said_to_be_looked_at(
+    folder: Path, tmp_path: Path
+) -> None:
+    hashes = FileHashes(tmp_path / "hashes.json")
+    files = Catalogue(folder)
+    library = Library(files, SHIPPED, default="none", sha256=hashes.sha256)
+    library.refresh()
+    write_lora(folder / "Hyper-SDXL-4steps-lora.safetensors")
+    files.scan()
+    with pytest.raises(ModelError) as refused:
+        library.lora("Hyper-SDXL-4steps-lora")
+    assert str(refused.value) == (
+        "Hyper-SDXL-4steps-lora has just arrived and is being looked at: try again in a moment."
+    )
+    library.refresh()
+    assert library.lora("Hyper-SDXL-4steps-lora").recipe is SHIPPED.named("hyper-sdxl-4")
+    save_file({"x": np.zeros(1, np.float16)}, folder / "Hyper-SDXL-4steps-lora.safetensors")
+    write_lora(folder / "Hyper-SDXL-4steps-lora.safetensors")
+    files.scan()
+    with pytest.raises(ModelError, match="has just arrived"):  # another file of the same name
+        library.lora("Hyper-SDXL-4steps-lora")
+
+
+def test_others_can_be_drawn_with_while_a_file_is_read() -> None:
+    large = model_file("pytorch_lora_weights", Kind.LORA, bytes=787359648)
+    style = model_file("style", Kind.LORA)
+    seen: list[tuple[str, ...]] = []
+
+    def slow(path: Path) -> str:
+        assert path == large.path
+        assert library.model().recipe is SHIPPED.named("sdxl-base")
+        assert library.lora("style").recipe is None
+        seen.append(tuple(choice.file.name for choice in library.entries()))
+        return "ca689190e8c46038550384b5675488526cfe5a40d35f82b27acb75c100f417c1"
+
+    library = Library(Shelf(large, style, BASE), SHIPPED, default=BASE.name, sha256=slow)
+    library.refresh()
+    assert library.lora(large.name).recipe is SHIPPED.named("hyper-sdxl-8")
+    library.refresh()
+    assert seen == [("style", BASE.name), (large.name, "style", BASE.name)]
 
 
 def test_a_file_that_vanishes_while_it_is_looked_at_spoils_itself_alone() -> None:
@@ -189,6 +234,13 @@ def test_a_model_of_unknown_recipe_asks_what_to_write_where() -> None:
     assert words.endswith("into recipe.toml in its folder.")
 
 
+def test_a_model_for_which_there_is_no_recipe_asks_for_one_of_its_own() -> None:
+    library = make_library(model_file("odd", family=None))
+    assert str(library.unknown(library.model())) == (
+        "Nothing says how odd wants to be drawn with: write a recipe into odd.toml beside it."
+    )
+
+
 def test_a_unet_takes_its_other_parts_from_the_plain_model() -> None:
     model = make_library(UNET, UNKNOWN, BASE).model()
     assert model.base == BASE
@@ -218,6 +270,19 @@ def test_a_unet_without_a_base_says_what_to_write_where() -> None:
     )
     with pytest.raises(ModelError, match="there are none yet"):
         make_library(UNET).model()
+
+
+def test_a_base_that_is_still_looked_at_is_waited_for() -> None:
+    base = model_file("sd_xl_base_1.0", bytes=6938078334)
+
+    def slow(path: Path) -> str:
+        with pytest.raises(ModelError, match=r"^sd_xl_base_1\.0 has just arrived and is being"):
+            library.model()
+        return ""
+
+    library = Library(Shelf(UNET, base), SHIPPED, default=UNET.name, sha256=slow)
+    library.refresh()
+    assert library.model().base == base
 
 
 def test_a_base_of_another_family_is_refused() -> None:

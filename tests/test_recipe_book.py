@@ -207,12 +207,27 @@ SETTINGS = {
     "juggernaut-x-hyper": ("dpmpp_sde", (), 6, 2.0, None, 1.0),
     "natvis-lightning-4": ("euler", (), 4, 1.5, None, 1.0),
 }
+# The same file, section 2.2: least and most steps, and the highest guidance.
+LIMITS = {
+    "juggernaut-x-hyper": ((5, 6), 2),
+    "juggernaut-xl-lightning": ((5, 7), 2),
+    "realvisxl-lightning": ((4, 6), 2),
+    "dreamshaper-xl-lightning": ((3, 6), 2),
+    "natvis-lightning-4": ((4, 5), 2),
+    "natvis-lightning-8": ((8, 9), 3),
+}
 
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_recipes_have_the_settings_that_their_makers_name(name: str) -> None:
     r = SHIPPED.named(name)
     assert (r.sampler, r.timesteps, r.steps, r.guidance, r.eta, r.lora_scale) == SETTINGS[name]
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_merged_models_have_the_limits_that_their_makers_name(name: str) -> None:
+    recipe = SHIPPED.named(name)
+    assert (recipe.steps_made_for, recipe.guidance_limit) == LIMITS[name]
 
 
 def test_the_recipe_that_this_project_started_from_ships_to_the_letter() -> None:
@@ -349,7 +364,9 @@ def test_a_whole_number_will_do_for_a_number(tmp_path: Path) -> None:
 
 
 BAD_SIDECARS = {
-    "no toml": ("title = ", "cannot be read: "),
+    "no toml": ("title = x", "is no TOML at line 1, column 9."),
+    "a list is open": ("names = [", "is no TOML at end of document."),
+    "a key stands twice": ("steps = 1\nsteps = 1\n", "is no TOML at line 2, column 10."),
     "empty": ("", "lacks the key title, about, sampler, steps, guidance."),
     "a key is missing": (RECIPE.replace("steps = 2\n", ""), "lacks the key steps."),
     "a key is unknown": (
@@ -458,7 +475,8 @@ def test_a_wrong_sidecar_is_refused_with_one_sentence_that_names_it(
     with pytest.raises(ModelError) as refused:
         SHIPPED.recipe_of(file, unread)
     message = str(refused.value)
-    assert message.startswith(f"The recipe {tmp_path / 'mine.toml'} ")
+    assert message.startswith("The recipe mine.toml ")
+    assert str(tmp_path) not in message
     assert words in message
     assert message.endswith(".")
     assert "\n" not in message
@@ -466,8 +484,16 @@ def test_a_wrong_sidecar_is_refused_with_one_sentence_that_names_it(
 
 def test_a_sidecar_that_is_not_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_bytes(b"\xff\xfe")
-    with pytest.raises(ModelError, match=r"mine\.toml cannot be read"):
+    with pytest.raises(
+        ModelError, match=r"^The recipe mine\.toml cannot be read: it must be UTF-8"
+    ):
         SHIPPED.recipe_of(model_file("mine", folder=tmp_path), unread)
+
+
+def test_a_wrong_sidecar_in_a_folder_is_called_after_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_text("steps = many", "utf-8")
+    with pytest.raises(ModelError, match=r"^The recipe recipe\.toml of mine is no TOML at line 1"):
+        SHIPPED.recipe_of(model_file("mine", path=tmp_path), unread)
 
 
 @pytest.mark.parametrize(

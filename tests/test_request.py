@@ -186,6 +186,10 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"width": 1024, "hires": Hires(scale=4, strength=0.5)},
         "the width after the hires pass must be from 32 to 2,048, got 4096.",
     ),
+    "hires that leaves the size": (
+        {"width": 64, "height": 64, "hires": Hires(scale=1.05, strength=0.5)},
+        "hires scale must make a picture of 64x64 larger by 8 pixels, got 1.05.",
+    ),
     "clip skip": ({"clip_skip": 0}, "clip skip must be from 1 to 4, got 0."),
 }
 
@@ -196,6 +200,12 @@ def test_values_that_do_not_go_together_are_refused_in_words(name: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         make_request(**changes)
     assert sentence in str(refused.value)
+
+
+@pytest.mark.parametrize("scale", [0, 1, 1.04, 4.1, math.nan])
+def test_a_hires_pass_enlarges(scale: float) -> None:
+    with pytest.raises(InvalidRequest, match=r"^hires scale must be from 1\.05 to 4, got "):
+        Hires(scale=scale, strength=0.5)
 
 
 @pytest.mark.parametrize("strength", [-0.1, 1.1, math.nan])

@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import json
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from hypersd_core.assembly import Workshop, build_engine
-from hypersd_core.commands.inputs import over, redraw, start_from
+from hypersd_core.commands.inputs import redraw, start_from
 from hypersd_core.commands.output import (
     check_writable,
     format_of,
@@ -19,13 +20,16 @@ from hypersd_core.commands.output import (
     show_progress,
     write,
 )
-from hypersd_core.compose import compose
+from hypersd_core.compose import compose, compose_wish
 from hypersd_core.encode import PictureFormat, encode_picture
 from hypersd_core.errors import InvalidRequest
 from hypersd_core.flags import PromptFlags
+from hypersd_core.input_pictures import InputPictures
+from hypersd_core.pasted import wish_again
 from hypersd_core.request import GenerationRequest
 from hypersd_core.sampling import SAMPLING_METHODS
 from hypersd_core.settings import Settings
+from hypersd_core.wishes import typed_wish
 
 _TRUE = {"action": "store_true", "default": None}
 _OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
@@ -77,9 +81,14 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its clas
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
-    """Draw and write the pictures."""
+    """Draw and write the pictures. What they start from is kept for as long as that takes."""
+    with tempfile.TemporaryDirectory() as folder:
+        workshop = dataclasses.replace(Workshop.open(settings), inputs=InputPictures(Path(folder)))
+        return _run(args, workshop)
+
+
+def _run(args: argparse.Namespace, workshop: Workshop) -> int:
     started = time.monotonic()
-    workshop = Workshop.open(settings)
     request = _request(args, workshop)
     picture_format = format_of(args.out, args.format)
     paths = picture_paths(args.out, request, picture_format)
@@ -103,18 +112,19 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 def _request(args: argparse.Namespace, workshop: Workshop) -> GenerationRequest:
     options = PromptFlags(**{name: getattr(args, name) for name in _OPTIONS})
-    prompt: str | None = args.prompt
-    notes: tuple[str, ...] = ()
-    if args.like is not None:
-        earlier = redraw(args.like, with_picture=args.picture is not None)
-        prompt, notes = prompt or earlier.prompt, earlier.notes
-        options = over(options, earlier.options)
-    if prompt is None:
+    if args.prompt is None and args.like is None:
         raise InvalidRequest("Say what to draw, or give --from with a picture to draw again.")
     start = start_from(workshop.inputs, args.picture, args.mask, args.outpaint)
-    options = over(options, PromptFlags(size=start.ratio))
-    composed = compose(prompt, options, workshop.library, picture=start.picture, mask=start.mask)
-    return dataclasses.replace(composed.request, notes=(*notes, *composed.request.notes))
+    if args.like is None:
+        return compose(args.prompt, options, workshop.library, start=start).request
+    typed = typed_wish(args.prompt or "", options)
+    earlier = redraw(args.like, with_picture=args.picture is not None)
+    if start.is_canvas:  # which has a size of its own
+        without = dataclasses.replace(earlier.options, size=None)
+        earlier = dataclasses.replace(earlier, options=without)
+    wish, about_it = wish_again(earlier, typed.flags, workshop.library)
+    wish = dataclasses.replace(wish, prompt=typed.prompt or wish.prompt)
+    return compose_wish(wish, workshop.library, start=start, about_it=about_it).request
 
 
 def _draw(request: GenerationRequest, workshop: Workshop) -> list[Any]:

@@ -1,28 +1,17 @@
 """What ``imagine`` starts from: a picture, a mask, a larger canvas, an earlier picture's text."""
 
-import dataclasses
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from hypersd_core.encode import infotext_of
 from hypersd_core.errors import InvalidPicture, InvalidRequest
-from hypersd_core.flags import PromptFlags
 from hypersd_core.infotext import read_infotext
 from hypersd_core.input_pictures import InputPictures
 from hypersd_core.outpaint import outpaint_canvas
 from hypersd_core.redraw import Redraw, options_of
+from hypersd_core.wishes import Start
 
 _TEXT_SUFFIXES = frozenset({".txt", ".md"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Start:
-    """Names of input pictures; ``ratio`` is the picture's, as a size: ``640:480``."""
-
-    picture: str = ""
-    mask: str = ""
-    ratio: str | None = None
 
 
 def start_from(
@@ -38,10 +27,10 @@ def start_from(
         if mask is not None:
             raise InvalidRequest("--outpaint makes the mask itself: leave out --mask.")
         canvas, new = outpaint_canvas(inputs.load(name), **_margins(outpaint))
-        return Start(picture=inputs.keep(canvas), mask=inputs.keep(new), ratio=_ratio(canvas.shape))
-    ratio = _ratio(inputs.load(name).shape)
-    mask_name = "" if mask is None else inputs.add_mask(_read(mask))
-    return Start(picture=name, mask=mask_name, ratio=ratio)
+        name = inputs.keep(canvas)
+        return Start(picture=name, mask=inputs.keep(new), size=inputs.size(name), is_canvas=True)
+    mask_name = "" if mask is None else inputs.add_mask(_read(mask), picture=name)
+    return Start(picture=name, mask=mask_name, size=inputs.size(name))
 
 
 def redraw(path: Path, *, with_picture: bool) -> Redraw:
@@ -52,16 +41,6 @@ def redraw(path: Path, *, with_picture: bool) -> Redraw:
     else:
         info = infotext_of(data)
     return options_of(info, with_picture=with_picture)
-
-
-def over(said: PromptFlags, otherwise: PromptFlags) -> PromptFlags:
-    """``said``, and ``otherwise`` for what was not said."""
-    values = {
-        field.name: getattr(said, field.name)
-        for field in dataclasses.fields(PromptFlags)
-        if getattr(said, field.name) is not None
-    }
-    return dataclasses.replace(otherwise, **values)
 
 
 def _read(path: Path) -> bytes:
@@ -79,7 +58,3 @@ def _margins(text: str) -> dict[str, int]:
         )
     numbers = [int(number) for number in text.split(",")]
     return dict(zip(("left", "top", "right", "bottom"), numbers * (4 // len(numbers)), strict=True))
-
-
-def _ratio(shape: tuple[int, ...]) -> str:
-    return f"{shape[1]}:{shape[0]}"

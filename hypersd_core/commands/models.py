@@ -12,7 +12,7 @@ from hypersd_core.commands.output import show_progress
 from hypersd_core.engine.catalog import inspect
 from hypersd_core.errors import ModelError
 from hypersd_core.library import Choice
-from hypersd_core.models import ModelFile
+from hypersd_core.models import Kind, ModelFile
 from hypersd_core.recipes import Recipe
 from hypersd_core.sampling import SAMPLING_METHODS
 from hypersd_core.settings import Settings
@@ -101,7 +101,7 @@ def _described(choice: Choice) -> dict[str, Any]:
         **dataclasses.asdict(choice.file),
         "path": str(choice.file.path),
         "recipe": recipe.name if recipe else None,
-        "drawn_with": _drawn_with(recipe) if recipe else None,
+        "drawn_with": _drawn_with(recipe) if recipe and not recipe.undrawable else None,
         "problem": choice.problem,
     }
 
@@ -111,7 +111,8 @@ def _row(choice: Choice) -> tuple[str, ...]:
     if choice.problem:
         drawn_with = "not usable, see below"
     else:
-        drawn_with = _drawn_with(recipe) if recipe else "-"
+        needs_one = file.kind in {Kind.CHECKPOINT, Kind.UNET}
+        drawn_with = _drawn_with(recipe) if recipe else "needs a recipe" if needs_one else "-"
     return (
         file.name,
         _kind(file),
@@ -127,7 +128,7 @@ def _kind(file: ModelFile) -> str:
 
 
 def _drawn_with(recipe: Recipe) -> str:
-    """``TCD · 4 steps · CFG 2``."""
+    """``TCD · 4 steps · CFG 2``, of a recipe that can be drawn with."""
     steps = "1 step" if recipe.steps == 1 else f"{recipe.steps} steps"
     sampler = SAMPLING_METHODS[recipe.sampler].full_label
     return f"{sampler} \N{MIDDLE DOT} {steps} \N{MIDDLE DOT} CFG {recipe.guidance:g}"

@@ -23,16 +23,15 @@ _FORMATS = {
 
 def format_of(out: Path | None, name: str | None) -> PictureFormat:
     """The format asked for by ``name``, else by the ending of ``out``, else PNG."""
-    if name is not None:
-        return PictureFormat(name)
+    wanted = None if name is None else PictureFormat(name)
     if out is None or not out.suffix:
-        return PictureFormat.PNG
-    try:
-        return _FORMATS[out.suffix.lower()]
-    except KeyError as error:
-        raise InvalidRequest(
-            f"The file {out} must end in one of {', '.join(_FORMATS)}, or give --format."
-        ) from error
+        return wanted or PictureFormat.PNG
+    told = _FORMATS.get(out.suffix.lower())
+    if told is None:
+        raise InvalidRequest(f"The file {out} must end in one of {', '.join(_FORMATS)}.")
+    if wanted is not None and wanted.suffix != told.suffix:
+        raise InvalidRequest(f"The file {out} cannot be {wanted}: name it *.{wanted.suffix}.")
+    return wanted or told
 
 
 def picture_paths(
@@ -57,9 +56,12 @@ def check_writable(path: Path) -> None:
 
 def write(path: Path, data: bytes) -> None:
     """Write ``path`` by way of a partial file beside it. Raises StoreError."""
-    with _refusing(path):
-        _partial(path).write_bytes(data)
-        _partial(path).replace(path)
+    try:
+        with _refusing(path):
+            _partial(path).write_bytes(data)
+            _partial(path).replace(path)
+    finally:
+        _partial(path).unlink(missing_ok=True)  # still there if the disk was full
 
 
 def show_progress(text: str, *, is_last: bool) -> None:

@@ -134,7 +134,8 @@ def _inspect(path: Path, now: Signature) -> ModelFile:
     try:
         finding = _find_out(path)
     except ModelError as error:
-        return _entry(path, Finding(kind=Kind.OTHER), str(error), now)
+        kind = Kind.CHECKPOINT if path.is_dir() else Kind.OTHER
+        return _entry(path, Finding(kind=kind), str(error), now)
     obstacle = f"{printable(path.name)} {finding.problem}." if finding.problem else ""
     return _entry(path, finding, obstacle, now)
 

@@ -2,6 +2,12 @@
 
 import torch
 
+_OUT_OF_MEMORY = (
+    "DefaultCPUAllocator: can't allocate memory",
+    "CUDA error: out of memory",  # what is allocated past torch's own allocator
+    "_STATUS_ALLOC_FAILED",  # cuBLAS, cuDNN and their kin
+)
+
 
 def best_device() -> torch.device:
     """The first GPU where there is one, else the processor."""
@@ -30,6 +36,7 @@ def _has_bfloat16() -> bool:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out: on the processor torch has no class for it, only a sentence."""
-    is_processor = "DefaultCPUAllocator: can't allocate memory" in str(error)
-    return is_processor or isinstance(error, (torch.OutOfMemoryError, MemoryError))
+    """Whether memory ran out: torch has a class for its own allocator on a GPU, else sentences."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(part in str(error) for part in _OUT_OF_MEMORY)

@@ -1,6 +1,7 @@
 """One request to pictures: gets what it is drawn with, and copes with too little memory."""
 
 import dataclasses
+import functools
 import itertools
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -27,8 +28,12 @@ OnStep = Callable[[int, int], None]
 class Supply(Protocol):
     """What is drawn with; ``hypersd_core.engine.shelf.Shelf`` has it all."""
 
-    def ready(self, request: GenerationRequest) -> Ready:
-        """The model of ``request``, its LoRAs merged."""
+    def ready(self, request: GenerationRequest, *, check: Callable[[], None]) -> Ready:
+        """The model of ``request``, its LoRAs merged. What ``check()`` raises ends the loading."""
+        ...
+
+    def make_room(self, request: GenerationRequest) -> None:
+        """Give back all memory that the model of ``request`` does not take."""
         ...
 
     def upscaler(self, name: str) -> Upscaler | None:
@@ -53,22 +58,24 @@ class Engine:
         """Draw every picture of ``request``, each (height, width, 3).
 
         ``pictures`` are the input pictures that it names: (height, width, 3) uint8, masks (height,
-        width). Raises Cancelled at the next model call once ``should_stop()`` is true, ModelError
-        and ModelNotFound for what cannot be drawn with, OutOfMemory when even single pictures do
-        not fit.
+        width). Once ``should_stop()`` is true, raises Cancelled at the next model call, or percent
+        of loading. Raises ModelError and ModelNotFound for what cannot be drawn with, OutOfMemory
+        when even single pictures do not fit.
         """
-        batch = _Batch(self._supply, request, pictures, on_step=on_step, should_stop=should_stop)
+        draw = functools.partial(
+            self._draw, request, pictures, on_step=on_step, should_stop=should_stop
+        )
         everything = range(request.count)
         try:
-            return batch.draw([everything])
+            return draw([everything])
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
             # retried below: inside this block the traceback would keep the tensors alive
         log.warning("too little memory for %d pictures at once: one by one", request.count)
-        _free()
+        self._supply.make_room(request)
         try:
-            return batch.draw([[index] for index in everything], in_tiles=True)
+            return draw([[index] for index in everything], in_tiles=True)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -76,48 +83,32 @@ class Engine:
             message = f"{width}x{height} needs more memory than this device has."
             raise OutOfMemory(message) from error
 
-
-class _Batch:
-    """One request, drawn all at once or in smaller groups."""
-
-    def __init__(
+    @torch.inference_mode()
+    def _draw(
         self,
-        supply: Supply,
         request: GenerationRequest,
         pictures: Mapping[str, Pixels],
+        groups: Sequence[Sequence[int]],
         *,
+        in_tiles: bool = False,
         on_step: OnStep,
         should_stop: Callable[[], bool],
-    ) -> None:
-        self._supply = supply
-        self._request = request
-        self._pictures = pictures
-        self._on_step = on_step
-        self._should_stop = should_stop
-
-    @torch.inference_mode()
-    def draw(self, groups: Sequence[Sequence[int]], *, in_tiles: bool = False) -> list[Pixels]:
+    ) -> list[Pixels]:
         """The pictures of each group of indices; ``in_tiles`` spares all the memory it can."""
-        total = total_model_calls(self._request) * len(groups)
-        progress = Progress(total, self._on_step, self._should_stop)
+        progress = Progress(total_model_calls(request) * len(groups), on_step, should_stop)
         progress.check()  # before a model is loaded for nobody
-        ready = self._supply.ready(self._request)
+        ready = self._supply.ready(request, check=progress.check)
         if in_tiles:
             ready = dataclasses.replace(ready, free_bytes=0)
         drawn = [
             Drawing(
                 ready,
-                self._request,
+                request,
                 indices,
-                pictures=self._pictures,
+                pictures=pictures,
                 upscaler=self._supply.upscaler,
                 progress=progress,
             ).draw()
             for indices in groups
         ]
         return list(itertools.chain.from_iterable(drawn))
-
-
-def _free() -> None:
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

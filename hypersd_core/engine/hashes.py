@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from hypersd_core.engine.detection.folder_layout import shown
 from hypersd_core.errors import ModelError
 
 log = logging.getLogger(__name__)
@@ -52,10 +53,10 @@ class FileHashes:
                 log.info("hashing %s, %.1f GB, once", path.name, before["size"] / 1e9)
             digest = _hash(path, before["size"], on_progress)
             if _entry(path, "") != before:
-                raise ModelError(f"{path.name} was changed while it was read; try again.")
+                raise ModelError(f"{shown(path)} was changed while it was read; try again.")
         except OSError as error:
             reason = error.strerror or "an unknown error"
-            raise ModelError(f"{path.name} cannot be hashed: {reason}.") from error
+            raise ModelError(f"{shown(path)} cannot be hashed: {reason}.") from error
         self._remember(_key(path), before | {"sha256": digest})
         return digest
 

@@ -6,6 +6,7 @@ names the file, and one that is raised leaves nothing behind.
 """
 
 import contextlib
+import dataclasses
 import functools
 import logging
 from collections.abc import Callable, Iterator, Mapping
@@ -16,19 +17,42 @@ import torch
 from diffusers import AutoencoderKL
 
 from hypersd_core.engine.device import best_device, is_out_of_memory, network_dtype, vae_dtype
-from hypersd_core.engine.loading.find import family_of, find_model, find_vae
-from hypersd_core.engine.loading.parts import TITLES, Part, load_part
+from hypersd_core.engine.loading import find
+from hypersd_core.engine.loading.parts import TITLES, Found, Part, load_part
 from hypersd_core.engine.model import Model
 from hypersd_core.engine.prediction import PREDICTIONS
 from hypersd_core.errors import ModelError, OutOfMemory
 from hypersd_core.models import ModelFile
 
-__all__ = ["Model", "OnProgress", "best_device", "load_model", "load_vae"]
+__all__ = [
+    "FoundModel",
+    "Model",
+    "OnProgress",
+    "best_device",
+    "find_model",
+    "load_model",
+    "load_vae",
+    "read_model",
+]
 
 log = logging.getLogger(__name__)
 
 OnProgress = Callable[[str, float], None]
 """``on_progress(part, share)``: ``part`` is being read, ``share`` in [0, 1] of all is there."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FoundModel:
+    """A model that is whole and fits, before any of its weights is read: to be read once.
+
+    ``dtypes``: that of each part on ``device``.
+    """
+
+    file: ModelFile
+    device: torch.device
+    found: Found
+    dtypes: Mapping[str, torch.dtype]
+    prediction: str
 
 
 def load_model(
@@ -41,25 +65,60 @@ def load_model(
     resting_on: torch.device | None = None,
     on_progress: OnProgress | None = None,
 ) -> Model:
-    """Load ``file`` to draw on ``device``, in the dtypes that suit it.
+    """Load ``file`` to draw on ``device``: ``find_model``, then ``read_model``."""
+    found = find_model(file, device, base=base, config=config, prediction=prediction)
+    return read_model(found, resting_on=resting_on, on_progress=on_progress)
+
+
+def find_model(
+    file: ModelFile,
+    device: torch.device,
+    *,
+    base: ModelFile | None = None,
+    config: Path | None = None,
+    prediction: str | None = None,
+) -> FoundModel:
+    """Find all parts that drawing with ``file`` on ``device`` needs, by their headers alone.
 
     ``base`` lends a UNet-only file what it lacks. ``config`` is a folder in diffusers' layout that
     describes single files of unusual widths. ``prediction`` overrides what the file says of itself.
-    The weights are left on ``resting_on``, without it on ``device``. ``on_progress`` is called at
-    every percent; what it raises ends the loading.
 
-    Raises ModelError, with one sentence, for what is not a whole model, and OutOfMemory.
+    Raises ModelError, with one sentence, for what is not a whole model.
     """
     if prediction is not None and prediction not in PREDICTIONS:
         known = ", ".join(PREDICTIONS)
         raise ModelError(f"{file.name} is said to predict {prediction}; only {known} are known.")
     with _quiet_libraries():
-        found = find_model(file, base=base, config=config)
-        dtypes = {name: _dtype(name, part, device) for name, part in found.parts.items()}
-        parts = _load(file, found.parts, dtypes, resting_on or device, on_progress)
-    model = Model(
+        found = find.find_model(file, base=base, config=config)
+    return FoundModel(
+        file=file,
+        device=device,
+        found=found,
+        dtypes={name: _dtype(name, part, device) for name, part in found.parts.items()},
+        prediction=prediction or found.noise.prediction,
+    )
+
+
+def read_model(
+    model: FoundModel,
+    *,
+    resting_on: torch.device | None = None,
+    on_progress: OnProgress | None = None,
+) -> Model:
+    """Read the weights of ``model``, in the dtypes that suit its device.
+
+    They are left on ``resting_on``, without it on the model's device. ``on_progress`` is called at
+    every percent; what it raises ends the reading.
+
+    Raises ModelError where a file has changed meanwhile, and OutOfMemory.
+    """
+    file, found, device = model.file, model.found, model.device
+    with _quiet_libraries():
+        parts = _load(file, found.parts, model.dtypes, resting_on or device, on_progress)
+    log.info("loaded %s for %s as %s", file.name, device, parts["unet"].dtype)
+    return Model(
         name=file.name,
-        family=family_of(file),
+        family=find.family_of(file),
         device=device,
         tokenizer=found.tokenizers["tokenizer"],
         tokenizer_2=found.tokenizers.get("tokenizer_2"),
@@ -68,10 +127,8 @@ def load_model(
         unet=parts["unet"],
         vae=parts["vae"],
         schedule=found.noise.schedule,
-        prediction=prediction or found.noise.prediction,
+        prediction=model.prediction,
     )
-    log.info("loaded %s for %s as %s", model.name, device, model.unet.dtype)
-    return model
 
 
 def load_vae(file: ModelFile, model: Model) -> AutoencoderKL:
@@ -80,7 +137,7 @@ def load_vae(file: ModelFile, model: Model) -> AutoencoderKL:
     Raises ModelError where it does not fit, and OutOfMemory.
     """
     with _quiet_libraries():
-        part = find_vae(file, model)
+        part = find.find_vae(file, model)
         dtypes = {"vae": _dtype("vae", part, model.device)}
         return _load(file, {"vae": part}, dtypes, model.vae.device, None)["vae"]
 

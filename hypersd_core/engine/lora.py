@@ -12,16 +12,18 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from hypersd_core.engine.lora_file import Factors, Lora, check_fit, load_lora, modules_of
+from hypersd_core.engine.lora_file import Factors, Lora, check_fit, load_lora, lora_modules
 from hypersd_core.engine.lora_keys import ModulePath
+from hypersd_core.engine.memory.policy import free_memory_bytes
 from hypersd_core.engine.model import Model
-from hypersd_core.errors import ModelError
+from hypersd_core.errors import ModelError, OutOfMemory
 from hypersd_core.models import ModelFile
 
 __all__ = ["Lora", "LoraCache", "LoraSwitch", "Weighted", "load_lora"]
 
 Weighted = tuple[Lora, float, float]
 """A LoRA with its weight on the UNet and its weight on the text encoders."""
+_HALF = 2  # bytes of a number in 16 bits
 _CACHE_BYTES = 2 * 1024**3
 
 
@@ -35,14 +37,9 @@ class LoraSwitch:
 
     def __init__(self, model: Model) -> None:
         self._model = model
-        self._modules = modules_of(model)
+        self._modules = lora_modules(model)
         self._pristine: dict[ModulePath, Tensor] = {}
         self._applied: tuple[Weighted, ...] = ()
-
-    @property
-    def applied(self) -> tuple[Weighted, ...]:
-        """What the weights hold now, in the order it was asked for."""
-        return self._applied
 
     @torch.no_grad()
     def apply(self, loras: Sequence[Weighted]) -> None:
@@ -71,7 +68,8 @@ class LoraSwitch:
 
     def _keep(self, paths: Collection[ModulePath]) -> None:
         weights = {path: self._modules[path].weight for path in paths}
-        copy = _copy_to_host if _is_tight(list(weights.values())) else torch.clone
+        _refuse_if_too_large(weights.values())
+        copy = _copy_to_host if _is_tight(list(weights.values())) else _smallest_copy
         self._pristine |= {path: copy(weight) for path, weight in weights.items()}
 
     def _write(self, path: ModulePath, changes: Sequence[tuple[Factors, float]]) -> None:
@@ -88,7 +86,8 @@ class LoraSwitch:
                 for tensor in (factors.up, factors.down)
             )
             merged.addmm_(up, down, alpha=scale)
-        weight.copy_(merged.view(weight.shape))
+        # rounded where it was summed: only 16 bits a number travel to weights that rest elsewhere
+        weight.copy_(merged.view(weight.shape).to(weight.dtype))
 
 
 class LoraCache:
@@ -106,7 +105,9 @@ class LoraCache:
         try:
             stat = file.path.stat()
         except OSError as error:
-            raise ModelError(f"The LoRA {file.name} is gone: {file.path} is missing.") from error
+            raise ModelError(
+                f"The LoRA {file.name} is gone: {file.path.name} is missing."
+            ) from error
         key = (file.path, stat.st_mtime_ns, stat.st_size)
         lora = self._loaded.get(key) or load_lora(file, model)
         self._loaded[key] = lora
@@ -136,8 +137,28 @@ def _is_tight(weights: Collection[Tensor]) -> bool:
     on_gpu = [weight for weight in weights if weight.is_cuda]
     if not on_gpu:
         return False
-    free_bytes, _ = torch.cuda.mem_get_info(on_gpu[0].device)
-    return 2 * sum(weight.nbytes for weight in on_gpu) > free_bytes
+    needed = 2 * sum(weight.nbytes for weight in on_gpu)
+    return needed > free_memory_bytes(on_gpu[0].device)
+
+
+def _refuse_if_too_large(weights: Collection[Tensor]) -> None:
+    """Raise OutOfMemory where a processor's copies do not fit: the system would end the process."""
+    resting = [weight for weight in weights if not weight.is_cuda]
+    needed = sum(_HALF * weight.numel() for weight in resting)
+    if resting and needed > free_memory_bytes(resting[0].device):
+        raise OutOfMemory(
+            f"LoRAs on this model need {needed / 1e9:.1f} GB more memory than the model alone, "
+            "which this machine does not have."
+        )
+
+
+def _smallest_copy(weight: Tensor) -> Tensor:
+    """A copy that has the same numbers: in 16 bits where the file had no more of them."""
+    if weight.dtype == torch.float32:
+        for dtype in (torch.float16, torch.bfloat16):
+            if torch.equal((half := weight.to(dtype)).float(), weight):
+                return half
+    return weight.clone()
 
 
 def _copy_to_host(weight: Tensor) -> Tensor:

@@ -81,7 +81,7 @@ def load_lora(file: ModelFile, model: Model) -> Lora:
         for path, tensors in _read(file, places).items()
     }
     lora = Lora(name=file.name, family=file.family, factors=factors)
-    check_fit(lora, model, modules_of(model))
+    check_fit(lora, model, lora_modules(model))
     return _pinned(lora) if model.device.type == "cuda" else lora
 
 
@@ -104,7 +104,7 @@ def _read(file: ModelFile, places: Places) -> dict[ModulePath, dict[Role, Tensor
         raise ModelError(f"The LoRA {file.name} was changed while it was read.") from error
 
 
-def modules_of(model: Model) -> Modules:
+def lora_modules(model: Model) -> Modules:
     """The modules of ``model`` that a LoRA can change."""
     return {
         (part, path): module
@@ -116,7 +116,7 @@ def modules_of(model: Model) -> Modules:
 def check_fit(lora: Lora, model: Model, modules: Modules) -> None:
     """Raise ModelError, with one sentence, if ``lora`` is for another model than ``model``.
 
-    ``modules`` are ``modules_of(model)``.
+    ``modules`` are ``lora_modules(model)``.
     """
     _check_family(lora.name, lora.family, model)
     for path, factors in lora.factors.items():

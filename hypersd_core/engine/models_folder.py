@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
-from hypersd_core.engine.detection.diffusers_folder import INDEX
+from hypersd_core.engine.detection.folder_layout import INDEX
 from hypersd_core.engine.header import printable
 
 SAFETENSORS = (".safetensors", ".sft")

@@ -1,19 +1,17 @@
 """What the engine draws with: models, VAEs, LoRAs and upscalers, loaded when first asked for."""
 
 import dataclasses
-import functools
 import logging
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import torch
 from diffusers import AutoencoderKL
 
-from hypersd_core.engine.device import network_dtype, vae_dtype
-from hypersd_core.engine.loader import Model, load_model, load_vae
+from hypersd_core.engine.loader import FoundModel, Model, find_model, load_vae, read_model
 from hypersd_core.engine.lora import LoraCache, LoraSwitch, Weighted
 from hypersd_core.engine.memory.model_bytes import ModelBytes, model_bytes
-from hypersd_core.engine.memory.model_cache import ModelCache
+from hypersd_core.engine.memory.model_cache import Loadable, ModelCache, release_memory
 from hypersd_core.engine.memory.policy import (
     MemoryMode,
     choose_mode,
@@ -21,12 +19,14 @@ from hypersd_core.engine.memory.policy import (
     resident_bytes,
 )
 from hypersd_core.engine.pixels.upscale import Upscaler, load_upscaler
+from hypersd_core.errors import OutOfMemory
 from hypersd_core.models import ModelFile, ModelSpec
 from hypersd_core.prompt import LoraTag
 from hypersd_core.request import LANCZOS, GenerationRequest
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
 _MAIN_MEMORY = torch.device("cpu")
 OnLoad = Callable[[str, str, float], None]
 """``on_load(model, part, share)``: how much of a model is loaded, 0 to 1."""
@@ -102,56 +102,89 @@ class Shelf:
         self._loras = LoraCache()
         self._upscalers: dict[ModelFile, Upscaler] = {}
         self._models: ModelCache[ModelSpec, _Loaded] = ModelCache(
-            self._load,
-            size_bytes=lambda spec: resident_bytes(self._bytes(spec)),
             free_bytes=lambda: free_memory_bytes(device),
+            supersedes=lambda new, old: new.file.path == old.file.path,
+            title=lambda spec: spec.file.name,
         )
 
     def load(self, model: str) -> None:
         """Have a model ready before anybody asks. Raises as ``ready``."""
-        self._models.get(self._files.model(model).spec)
+        self._loaded(model, lambda: None)
 
-    def ready(self, request: GenerationRequest) -> Ready:
+    def ready(
+        self, request: GenerationRequest, *, check: Callable[[], None] = lambda: None
+    ) -> Ready:
         """The model of ``request`` with its LoRAs and VAE.
 
-        Raises ModelNotFound and ModelError; what was loaded before stays as it was.
+        ``check()`` is called while weights are read; what it raises ends that. Raises
+        ModelNotFound and ModelError, and what was loaded before stays; OutOfMemory when even
+        alone it does not fit.
         """
-        loaded = self._models.get(self._files.model(request.model).spec)
-        loaded.loras.apply([self._weighted(tag, loaded.model) for tag in request.loras])
-        model = loaded.model
-        if request.vae:
-            vae = _vae(loaded, self._files.vae(request.vae))
-            model = dataclasses.replace(model, vae=vae)
-        return Ready(model=model, mode=loaded.mode, free_bytes=loaded.free_bytes)
+        try:
+            return self._ready(request, check)
+        except OutOfMemory:
+            log.warning("too little memory for %s beside others: alone", request.model)
+            # tried again below: inside this block the traceback would keep the tensors alive
+        self.make_room(request)
+        return self._ready(request, check)
+
+    def make_room(self, request: GenerationRequest) -> None:
+        """Give back all memory but that of the model of ``request``. Raises as ``ready``."""
+        self._upscalers.clear()
+        self._models.keep_only(self._files.model(request.model).spec)
+        release_memory()
 
     def upscaler(self, name: str) -> Upscaler | None:
         """The network of this name; None for resampling with Lanczos."""
         if name == LANCZOS:
             return None
         file = self._files.upscaler(name)
-        if file not in self._upscalers:
-            self._upscalers[file] = load_upscaler(file, self._device)
-        return self._upscalers[file]
+        return _newest(self._upscalers, file, lambda: load_upscaler(file, self._device))
+
+    def _ready(self, request: GenerationRequest, check: Callable[[], None]) -> Ready:
+        loaded = self._loaded(request.model, check)
+        model = loaded.model
+        loaded.loras.apply([self._weighted(tag, model) for tag in request.loras])
+        if request.vae:
+            file = self._files.vae(request.vae)
+            vae = _newest(loaded.vaes, file, lambda: load_vae(file, loaded.model))
+            model = dataclasses.replace(model, vae=vae)
+        return Ready(model=model, mode=loaded.mode, free_bytes=loaded.free_bytes)
 
     def _weighted(self, tag: LoraTag, model: Model) -> Weighted:
         lora = self._loras.get(self._files.lora(tag.name).file, model)
         return lora, tag.weight, tag.text_weight
 
-    def _load(self, spec: ModelSpec) -> _Loaded:
-        mode = choose_mode(
-            self._bytes(spec), device=self._device, free_bytes=free_memory_bytes(self._device)
+    def _loaded(self, model: str, check: Callable[[], None]) -> _Loaded:
+        spec = self._files.model(model).spec
+        return self._models.get(spec, lambda: self._find(spec, check))
+
+    def _find(self, spec: ModelSpec, check: Callable[[], None]) -> Loadable[_Loaded]:
+        found = find_model(
+            spec.file, self._device, base=spec.base, config=spec.config, prediction=spec.prediction
         )
-        model = load_model(
-            spec.file,
-            self._device,
-            base=spec.base,
-            config=spec.config,
-            prediction=spec.prediction,
-            resting_on=_MAIN_MEMORY if mode is MemoryMode.OFFLOAD else self._device,
-            on_progress=functools.partial(self._on_load, spec.file.name),
+        size = model_bytes(found.found.parts, found.dtypes)
+        return Loadable(
+            needed_bytes=resident_bytes(size), load=lambda: self._read(found, size, check)
         )
+
+    def _read(self, found: FoundModel, size: ModelBytes, check: Callable[[], None]) -> _Loaded:
+        name = found.file.name
+
+        def tell(part: str, share: float) -> None:
+            check()
+            self._on_load(name, part, share)
+
+        free_bytes = free_memory_bytes(self._device)
+        mode = choose_mode(size, device=self._device, free_bytes=free_bytes)
         if mode is MemoryMode.OFFLOAD:
-            log.info("%s does not fit the device: its parts take turns there", spec.file.name)
+            log.info("%s does not fit the device: its parts take turns there", name)
+        resting_on = _MAIN_MEMORY if mode is MemoryMode.OFFLOAD else self._device
+        if resting_on.type == "cpu" and size.total > free_memory_bytes(_MAIN_MEMORY):
+            raise OutOfMemory(  # before the system ends the process
+                f"{name} needs {size.total / 1e9:.1f} GB of main memory, more than is free."
+            )
+        model = read_model(found, resting_on=resting_on, on_progress=tell)
         return _Loaded(
             model=model,
             mode=mode,
@@ -160,13 +193,11 @@ class Shelf:
             vaes={},
         )
 
-    def _bytes(self, spec: ModelSpec) -> ModelBytes:
-        """What loading ``spec`` takes. A VAE is counted in float32, as if it overflowed."""
-        dtype = network_dtype(self._device)
-        return model_bytes(spec, dtype=dtype, vae_dtype=vae_dtype(self._device, overflows=True))
 
-
-def _vae(loaded: _Loaded, file: ModelFile) -> AutoencoderKL:
-    if file not in loaded.vaes:
-        loaded.vaes[file] = load_vae(file, loaded.model)
-    return loaded.vaes[file]
+def _newest(loaded: dict[ModelFile, T], file: ModelFile, load: Callable[[], T]) -> T:
+    """What ``load`` makes of ``file``, once; what it made of an older version goes first."""
+    if file not in loaded:
+        for old in [old for old in loaded if old.path == file.path]:
+            del loaded[old]
+        loaded[file] = load()
+    return loaded[file]

@@ -34,10 +34,8 @@ def split_loras(
 ) -> tuple[str, tuple[LoraTag, ...]]:
     """Take the tags out of ``text``, with the comma or space that each leaves over.
 
-    ``weight_of(name)`` is the weight of a LoRA for which none is said.
-
     ``<lora:name>``, ``<lora:name:te>``, ``<lora:name:te:unet>`` or by name, ``te=``, ``unet=``;
-    ``lyco`` is the same. ``default_weight(name)`` is that of a tag which says none; what it raises
+    ``lyco`` is the same. ``weight_of(name)`` is the weight of a tag that says none; what it raises
     goes through. To be called before anything else reads ``text``: a tag has colons that
     would mean prompt editing. Inside editing a LoRA works in every step, as in A1111.
 

@@ -52,8 +52,10 @@ def test_a_data_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     assert_refused(refusal(HYPERSD_LOCAL_DIR=str(folder)), f"data folder {folder}")
 
 
-@pytest.mark.parametrize("damage", ["missing", "truncated"])
-def test_a_broken_model_is_named(tmp_path: Path, damage: str) -> None:
+@pytest.mark.parametrize(
+    ("damage", "sentence"), [("missing", "portrait-64"), ("truncated", "\nIn portrait-64/unet, ")]
+)
+def test_a_broken_model_is_named(tmp_path: Path, damage: str, sentence: str) -> None:
     models = tmp_path / "models"
     if damage == "truncated":
         shutil.copytree(ROOT / "data/models/portrait-64", models / "portrait-64")
@@ -64,7 +66,7 @@ def test_a_broken_model_is_named(tmp_path: Path, damage: str) -> None:
         HYPERSD_MODELS_DIR=str(models),
         HYPERSD_SANDBOX_PORT="0",
     )
-    assert_refused(run, "portrait-64")
+    assert_refused(run, sentence)
 
 
 def test_a_wrong_setting_is_named(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A supply of one model that is loaded already, for tests that look inside it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from hypersd_core.engine.memory.policy import MemoryMode
@@ -17,9 +18,12 @@ class OneModel:
     mode: MemoryMode = MemoryMode.RESIDENT
     free_bytes: int = 2**40
 
-    def ready(self, request: GenerationRequest) -> Ready:
+    def ready(self, request: GenerationRequest, *, check: Callable[[], None]) -> Ready:
         assert not request.loras
         return Ready(model=self.model, mode=self.mode, free_bytes=self.free_bytes)
+
+    def make_room(self, request: GenerationRequest) -> None:
+        """There is nothing else in memory."""
 
     def upscaler(self, name: str) -> Upscaler | None:
         assert name == LANCZOS

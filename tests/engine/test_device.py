@@ -1,9 +1,13 @@
-"""Number formats by device, where the trap is SDXL's VAE: it overflows in float16."""
+"""Number formats by device, and how devices say that memory ran out.
+
+The trap of the formats is SDXL's VAE: it overflows in float16.
+"""
 
 import pytest
 import torch
 
-from hypersd_core.engine.device import network_dtype, vae_dtype
+from hypersd_core.engine.device import is_out_of_memory, network_dtype, vae_dtype
+from hypersd_core.errors import ModelError
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
@@ -32,3 +36,30 @@ def test_a_vae_that_overflows_is_never_in_float16(has_bfloat16: bool) -> None:
 
 def test_a_vae_that_was_made_for_float16_stays_small(has_bfloat16: bool) -> None:
     assert vae_dtype(CUDA, overflows=False) == network_dtype(CUDA)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+        MemoryError(),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"),
+        RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be reported later"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    ],
+)
+def test_too_little_memory_is_known_by_any_of_its_names(error: BaseException) -> None:
+    assert is_out_of_memory(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("CUDA error: an illegal memory access was encountered"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"),
+        ModelError("The model 'CUDA error: out of memory' is damaged."),
+    ],
+)
+def test_other_faults_are_not_too_little_memory(error: BaseException) -> None:
+    assert not is_out_of_memory(error)

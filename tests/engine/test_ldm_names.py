@@ -8,8 +8,8 @@ import torch
 from diffusers.loaders import single_file_utils as diffusers_names
 from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
+from hypersd_core.engine.detection.folder_layout import read_json
 from hypersd_core.engine.loading.ldm_names import unet_names
-from hypersd_core.engine.loading.model_json import read_json
 from hypersd_core.models import Family
 from tests import ldm_layout
 from tests.engine import real_layouts

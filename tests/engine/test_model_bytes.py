@@ -1,20 +1,29 @@
-"""Sizes told by headers are those of what gets loaded."""
+"""Sizes told before a weight is read are those of what gets loaded."""
 
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from hypersd_core.engine.loader import find_model
 from hypersd_core.engine.memory.model_bytes import ModelBytes, model_bytes
 from hypersd_core.engine.model import Model
-from hypersd_core.errors import ModelError
-from hypersd_core.models import Kind, ModelSpec
+from hypersd_core.models import Family, Kind, ModelFile
 from tests.engine import real_layouts
 from tests.engine.header_files import write_header_only
-from tests.engine.model_files import model_file, write_checkpoint
+from tests.engine.model_files import folder_file, model_file, write_checkpoint
 
+CPU = torch.device("cpu")
 HALF, FULL = torch.bfloat16, torch.float32
 SDXL_UNET, SDXL_VAE, SD15_UNET = 2_567_463_684, 83_653_863, 859_520_964
+SDXL_TEXT_ENCODERS = 123_060_480 + 694_659_840
+
+
+def told(file: ModelFile, dtype: torch.dtype, **others: Any) -> ModelBytes:
+    parts = find_model(file, CPU, **others).found.parts
+    return model_bytes(parts, dict.fromkeys(parts, dtype))
 
 
 def loaded(model: Model) -> ModelBytes:
@@ -32,53 +41,61 @@ def loaded(model: Model) -> ModelBytes:
 def test_a_models_size_is_that_of_its_weights_once_loaded(
     tiny_model_folder: Path, model: Model, tmp_path: Path, is_folder: bool
 ) -> None:
-    path = tiny_model_folder
-    if not is_folder:
+    if is_folder:
+        size = told(folder_file(tiny_model_folder), FULL)
+    else:
         path = write_checkpoint(tmp_path / "tiny.safetensors", tiny_model_folder)
-    told = model_bytes(ModelSpec(file=model_file(path)), dtype=FULL, vae_dtype=FULL)
-    truth = loaded(model)
-    assert told.unet == truth.unet
-    assert told.vae == truth.vae
-    assert told.text_encoders == pytest.approx(truth.text_encoders, rel=0.01)  # surplus positions
-    assert told.total == told.text_encoders + told.unet + told.vae
+        size = told(model_file(path), FULL, config=tiny_model_folder)
+    assert size == loaded(model)
+    assert size.total == size.text_encoders + size.unet + size.vae
+
+
+def test_a_folder_of_half_precision_alone_has_its_whole_size(
+    tiny_model_folder: Path, model: Model, tmp_path: Path
+) -> None:
+    folder = tmp_path / "tiny"
+    shutil.copytree(tiny_model_folder, folder)
+    for path in list(folder.glob("*/*.safetensors")):
+        path.rename(path.with_name(f"{path.stem}.fp16.safetensors"))
+    assert told(folder_file(folder), FULL) == loaded(model)
+
+
+def test_each_part_counts_in_its_own_dtype(tiny_model_folder: Path, model: Model) -> None:
+    parts = find_model(folder_file(tiny_model_folder), CPU).found.parts
+    size = model_bytes(parts, dict.fromkeys(parts, HALF) | {"vae": FULL})
+    full = loaded(model)
+    assert (size.unet, size.text_encoders, size.vae) == (
+        full.unet // 2,
+        full.text_encoders // 2,
+        full.vae,
+    )
 
 
 def test_released_checkpoints_have_their_published_sizes(tmp_path: Path) -> None:
     path = write_header_only(tmp_path / "sdxl.safetensors", real_layouts.sdxl_checkpoint())
-    told = model_bytes(ModelSpec(file=model_file(path)), dtype=HALF, vae_dtype=FULL)
-    assert told.unet == 2 * SDXL_UNET
-    assert told.vae == 4 * SDXL_VAE
-    assert told.text_encoders == pytest.approx(1.635e9, rel=0.01)
+    assert told(model_file(path), HALF) == ModelBytes(
+        text_encoders=2 * SDXL_TEXT_ENCODERS, unet=2 * SDXL_UNET, vae=2 * SDXL_VAE
+    )
 
 
 def test_what_the_file_is_stored_in_makes_no_difference(tmp_path: Path) -> None:
     shapes = real_layouts.sd15_checkpoint()
-    told = [
-        model_bytes(
-            ModelSpec(file=model_file(write_header_only(tmp_path / dtype, shapes, dtype=dtype))),
-            dtype=HALF,
-            vae_dtype=HALF,
+    sizes = [
+        told(
+            model_file(
+                write_header_only(tmp_path / dtype, shapes, dtype=dtype), family=Family.SD15
+            ),
+            HALF,
         )
-        for dtype in ("F8_E4M3", "F16", "F32")
+        for dtype in ("F8_E4M3", "F32")
     ]
-    assert told[0] == told[1] == told[2]
-    assert told[0].unet == 2 * SD15_UNET
+    assert sizes[0] == sizes[1]
+    assert sizes[0].unet == 2 * SD15_UNET
 
 
-@pytest.mark.parametrize("layout", ["diffusers", "ldm", "ldm without a prefix"])
+@pytest.mark.parametrize("layout", ["diffusers", "ldm"])
 def test_a_unet_takes_the_rest_from_its_base(layout: str, tmp_path: Path) -> None:
-    shapes = {
-        "diffusers": real_layouts.unet("sdxl"),
-        "ldm": real_layouts.ldm_unet("sdxl"),
-        "ldm without a prefix": real_layouts.ldm_unet("sdxl", prefix=""),
-    }[layout]
+    shapes = real_layouts.unet("sdxl") if layout == "diffusers" else real_layouts.ldm_unet("sdxl")
     unet = model_file(write_header_only(tmp_path / "unet", shapes), kind=Kind.UNET)
     base = model_file(write_header_only(tmp_path / "base", real_layouts.sdxl_checkpoint()))
-    told = model_bytes(ModelSpec(file=unet, base=base), dtype=HALF, vae_dtype=HALF)
-    assert told == model_bytes(ModelSpec(file=base), dtype=HALF, vae_dtype=HALF)
-
-
-def test_a_file_that_is_gone_is_an_error_with_its_name(tmp_path: Path) -> None:
-    spec = ModelSpec(file=model_file(tmp_path / "gone.safetensors"))
-    with pytest.raises(ModelError, match=r"^gone\.safetensors cannot be read"):
-        model_bytes(spec, dtype=HALF, vae_dtype=HALF)
+    assert told(unet, HALF, base=base) == told(base, HALF)

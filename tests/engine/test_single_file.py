@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from hypersd_core.engine.catalog import inspect
+from hypersd_core.engine.detection.folder_layout import PARTS
 from hypersd_core.engine.loader import Model, load_model, load_vae
-from hypersd_core.engine.loading.parts import PARTS
 from hypersd_core.engine.loading.single_file import find_checkpoint
 from hypersd_core.errors import ModelError
 from hypersd_core.models import Family, Kind, ModelFile
@@ -93,6 +93,22 @@ def test_an_sd15_checkpoint_is_the_folder_it_was_made_of(
     loaded = load_model(model_file(path, family=Family.SD15), CPU, config=tiny_sd15_folder)
     assert (loaded.family, loaded.text_encoder_2, loaded.tokenizer_2) == (Family.SD15, None, None)
     assert_same(loaded, sd15_model)
+
+
+def test_weights_are_the_same_ordinary_tensors_whoever_loads_them(
+    checkpoint: ModelFile, tiny_model_folder: Path, model: Model
+) -> None:
+    with torch.inference_mode():
+        loaded = load_model(checkpoint, CPU, config=tiny_model_folder)
+        vae = load_vae(vae_file(tiny_model_folder / "vae"), loaded)
+        assert torch.is_inference_mode_enabled()
+    for part in (*modules(loaded).values(), vae):
+        assert not any(weight.is_inference() for weight in (*part.parameters(), *part.buffers()))
+        assert not any(weight.requires_grad for weight in part.parameters())
+    assert_same(loaded, model)
+    weight = loaded.unet.conv_in.weight
+    weight.copy_(torch.zeros_like(weight))
+    assert not weight.any()
 
 
 def test_text_encoders_of_the_first_sd15_files_have_shorter_names(

@@ -1,7 +1,8 @@
 """Upscalers load from every naming, draw the same in tiles, and sizes come out exact."""
 
 import dataclasses
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import safetensors.torch
 import torch
 from PIL import Image, ImageOps
 
+from hypersd_core.engine.loading.weights import Weights
 from hypersd_core.engine.pixels.overlapping_tiles import Tiles
 from hypersd_core.engine.pixels.upscale import Pixels, Upscaler, fit, fit_mask, load_upscaler
 from hypersd_core.errors import Cancelled, GenerationFailed, ModelError
@@ -153,6 +155,32 @@ def test_a_wrong_file_is_refused_with_one_sentence(
     damage(file.path)
     with pytest.raises(ModelError, match=f"^{sentence}$"):
         load_upscaler(file, CPU)
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class CutOffOnceOpen(Weights):
+        def __init__(self, files: Iterable[Path]) -> None:
+            files = list(files)
+            super().__init__(files)
+            for path in files:
+                os.truncate(path, 100)
+
+    monkeypatch.setattr("hypersd_core.engine.pixels.upscale.Weights", CutOffOnceOpen)
+    file = upscaler_file(tmp_path / "u.safetensors", numbered_weights())
+    with pytest.raises(ModelError, match=r"^The upscaler u was changed while it was loaded\.$"):
+        load_upscaler(file, CPU)
+
+
+def test_a_network_in_memory_does_not_hold_on_to_its_file(tmp_path: Path) -> None:
+    """Who writes over a mapped file changes the network; who cuts it off ends the process."""
+    file = upscaler_file(tmp_path / "u.safetensors", numbered_weights())
+    upscaler = load_upscaler(file, CPU)
+    before = upscaler.upscale(picture(20, 30))
+    with file.path.open("r+b") as opened:
+        opened.write(bytes(file.path.stat().st_size))
+    assert np.array_equal(upscaler.upscale(picture(20, 30)), before)
 
 
 def test_a_file_of_another_kind_is_not_opened(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from transformers import CLIPTokenizer
 
-from hypersd_core.engine.loading.model_json import read_json
+from hypersd_core.engine.detection.folder_layout import read_json, shown
 from hypersd_core.errors import ModelError
 
 MAX_TOKENS = 77
@@ -17,11 +17,13 @@ def read_tokenizer(folder: Path, *, size: int) -> CLIPTokenizer:
     try:
         tokenizer = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # on a broken file two libraries raise what they like
-        raise ModelError(f"The model is damaged: {folder} holds no tokenizer of CLIP.") from error
+        raise ModelError(
+            f"The model is damaged: {shown(folder)} holds no tokenizer of CLIP."
+        ) from error
     # Without its vocabulary file the class makes a tokenizer that knows nothing, and says nothing.
     if len(tokenizer) != size:
         raise ModelError(
-            f"The model is damaged: {folder} knows {len(tokenizer)} tokens, "
+            f"The model is damaged: {shown(folder)} knows {len(tokenizer)} tokens, "
             f"its text encoder {size}."
         )
     return tokenizer

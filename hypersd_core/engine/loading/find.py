@@ -6,9 +6,9 @@ from pathlib import Path
 
 from diffusers import AutoencoderKL
 
+from hypersd_core.engine.detection.folder_layout import PARTS, read_json, shown
 from hypersd_core.engine.loading.folder import find_component, find_folder, read_configs
-from hypersd_core.engine.loading.model_json import read_json
-from hypersd_core.engine.loading.parts import PARTS, TITLES, Found, Part
+from hypersd_core.engine.loading.parts import TITLES, Found, Part
 from hypersd_core.engine.loading.scheduler_config import TrainingNoise, read_training_noise
 from hypersd_core.engine.loading.single_file import find_checkpoint, find_parts
 from hypersd_core.engine.model import Model
@@ -67,7 +67,7 @@ def _refuse(file: ModelFile, *kinds: Kind) -> None:
         allowed = " or a ".join(kinds)
         raise ModelError(f"{file.name} is of the kind {file.kind}; it must be a {allowed}.")
     if not file.path.exists():
-        raise ModelError(f"There is no {file.path} any more.")
+        raise ModelError(f"There is no {shown(file.path)} any more.")
 
 
 def _find_whole(file: ModelFile, config: Path | None) -> Found:
@@ -114,7 +114,7 @@ def _find_vae(path: Path, *, like: AutoencoderKL) -> Part:
         return find_component(path, "vae", read_json(path / "config.json"))
     parts = find_parts(path, {"vae": dict(like.config)})
     if "vae" not in parts:
-        raise ModelError(f"{path.name} holds no {TITLES['vae']}.")
+        raise ModelError(f"{shown(path)} holds no {TITLES['vae']}.")
     return parts["vae"]
 
 

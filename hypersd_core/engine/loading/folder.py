@@ -5,11 +5,17 @@ from pathlib import Path
 
 from transformers import CLIPTokenizer
 
+from hypersd_core.engine.detection.folder_layout import (
+    INDEX,
+    PARTS,
+    PIPELINES,
+    read_json,
+    shown,
+    unknown_kind,
+)
 from hypersd_core.engine.loading.clip_tokenizer import read_tokenizer
 from hypersd_core.engine.loading.layouts import IN_FOLDERS
-from hypersd_core.engine.loading.model_json import read_json
 from hypersd_core.engine.loading.parts import (
-    PARTS,
     TITLES,
     Config,
     Found,
@@ -22,23 +28,15 @@ from hypersd_core.engine.loading.weights import Weights
 from hypersd_core.errors import ModelError
 from hypersd_core.models import Family
 
-_FAMILIES = {
-    "StableDiffusionXLPipeline": Family.SDXL,
-    "StableDiffusionPipeline": Family.SD15,
-}
-
 
 def check_family(folder: Path, family: Family) -> None:
     """Raise ModelError unless ``folder`` describes a model of ``family``."""
-    kind = read_json(folder / "model_index.json").get("_class_name")
-    if not isinstance(kind, str) or kind not in _FAMILIES:
-        raise ModelError(
-            f"The model {folder} is of the kind {kind}; "
-            f"only {' and '.join(_FAMILIES)} can be drawn with."
-        )
-    own = _FAMILIES[kind]
+    pipeline = str(read_json(folder / INDEX).get("_class_name"))
+    own = PIPELINES.get(pipeline)
+    if own is None:
+        raise ModelError(f"{shown(folder)} {unknown_kind(pipeline)}.")
     if own is not family:
-        raise ModelError(f"The folder {folder} describes {own.label}, not {family.label}.")
+        raise ModelError(f"The folder {shown(folder)} describes {own.label}, not {family.label}.")
 
 
 def find_folder(folder: Path, family: Family) -> Found:
@@ -71,7 +69,7 @@ def find_component(folder: Path, name: str, config: Config) -> Part:
     weights = _open_weights(folder)
     part = find_part(name, config, weights, IN_FOLDERS[name], path=folder)
     if part is None:
-        raise ModelError(f"The model is damaged: {folder} holds no {TITLES[name]}.")
+        raise ModelError(f"The model is damaged: {shown(folder)} holds no {TITLES[name]}.")
     refuse_surplus(weights, [part], path=folder)
     return part
 
@@ -79,11 +77,13 @@ def find_component(folder: Path, name: str, config: Config) -> Part:
 def _open_weights(folder: Path) -> Weights:
     files = next(_candidates(folder), None)
     if files is None:
-        raise ModelError(f"The model is incomplete: {folder} has no weights as .safetensors.")
+        raise ModelError(
+            f"The model is incomplete: {shown(folder)} has no weights as .safetensors."
+        )
     try:
         return Weights(files)
     except ModelError as error:
-        raise ModelError(f"In {folder}, {error}") from error
+        raise ModelError(f"In {shown(folder)}, {error}") from error
 
 
 def _candidates(folder: Path) -> Iterator[list[Path]]:
@@ -101,5 +101,7 @@ def _shards(index: Path) -> list[Path]:
     table = read_json(index).get("weight_map")
     names = set(table.values()) if isinstance(table, dict) else set()
     if not names or not all(isinstance(n, str) and n == Path(n).name for n in names):
-        raise ModelError(f"The model is damaged: {index} does not list the files of its weights.")
+        raise ModelError(
+            f"The model is damaged: {shown(index)} does not list the files of its weights."
+        )
     return [index.with_name(name) for name in sorted(names)]

@@ -15,19 +15,15 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from safetensors import SafetensorError
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
+from hypersd_core.engine.detection.folder_layout import shown
 from hypersd_core.engine.loading.layouts import Naming
 from hypersd_core.engine.loading.ldm_names import Stored
 from hypersd_core.engine.loading.scheduler_config import TrainingNoise
 from hypersd_core.engine.loading.weights import Weights
 from hypersd_core.errors import ModelError
-from hypersd_core.models import Family
 
 Config = Mapping[str, Any]
 
-PARTS: Mapping[Family, tuple[str, ...]] = {
-    Family.SDXL: ("text_encoder", "text_encoder_2", "unet", "vae"),
-    Family.SD15: ("text_encoder", "unet", "vae"),
-}
 TITLES = {
     "text_encoder": "text encoder",
     "text_encoder_2": "second text encoder",
@@ -98,7 +94,7 @@ def find_part(
         return None
     missing = sorted(s.name for s in stored.values() if s.name not in weights.names)
     if missing:
-        raise ModelError(f"The model is damaged: {path} lacks {_tensors(missing)}.")
+        raise ModelError(f"The model is damaged: {shown(path)} lacks {_tensors(missing)}.")
     for key, shape in shapes.items():
         _check_tensor(stored[key], weights, shape, path)
     return Part(path=path, module=module, weights=weights, stored=stored)
@@ -109,16 +105,21 @@ def refuse_surplus(weights: Weights, parts: Iterable[Part], *, path: Path) -> No
     used = {stored.name for part in parts for stored in part.stored.values()}
     surplus = sorted(name for name in weights.names - used if not _HARMLESS.match(name))
     if surplus:
-        raise ModelError(f"The model is damaged: {path} has a surplus of {_tensors(surplus)}.")
+        raise ModelError(
+            f"The model is damaged: {shown(path)} has a surplus of {_tensors(surplus)}."
+        )
 
 
+@torch.inference_mode(mode=False)
+@torch.no_grad()
 def load_part(
     part: Part, *, device: torch.device, dtype: torch.dtype, on_numbers: Callable[[int], None]
 ) -> Any:  # noqa: ANN401 - as Part.module
     """Read the part's weights to ``device`` and return its module, which no gradient enters.
 
     A tensor at a time, so that beside the module only one tensor is in memory. ``on_numbers`` is
-    told how many numbers came with each.
+    told how many numbers came with each. Whoever loads, the weights are ordinary tensors: LoRAs are
+    merged into them in inference mode and outside.
     """
     values = {}
     for key, empty in part.module.state_dict().items():
@@ -126,7 +127,9 @@ def load_part(
         try:
             value.copy_(part.weights.read(part.stored[key]).reshape(empty.shape))
         except (OSError, SafetensorError) as error:
-            raise ModelError(f"The model {part.path} was changed while it was loaded.") from error
+            raise ModelError(
+                f"The model {shown(part.path)} was changed while it was loaded."
+            ) from error
         values[key] = value
         on_numbers(value.numel())
     part.module.load_state_dict(values, assign=True)
@@ -144,7 +147,8 @@ def _build(name: str, config: Config, path: Path) -> Any:  # noqa: ANN401 - as P
                 module = cls(CLIPTextConfig.from_dict(dict(config)))
     except Exception as error:  # on a wrong config two libraries raise what they like
         raise ModelError(
-            f"The model is damaged: no {TITLES[name]} can be built from the config of {path}."
+            f"The model is damaged: no {TITLES[name]} can be built from the config "
+            f"of {shown(path)}."
         ) from error
     return module.eval().requires_grad_(False)
 
@@ -158,12 +162,12 @@ def _check_tensor(stored: Stored, weights: Weights, shape: tuple[int, ...], path
     # A matrix may lie there as a convolution of 1×1.
     if have[: len(shape)] != shape or any(side != 1 for side in have[len(shape) :]):
         raise ModelError(
-            f"The model {path} is damaged or of another size: "
+            f"The model {shown(path)} is damaged or of another size: "
             f"{stored.name} is {_times(have)}, not {_times(shape)}."
         )
     if weights.dtype(stored.name) not in _FLOATS:
         raise ModelError(
-            f"The model {path} keeps {stored.name} as {weights.dtype(stored.name)}; "
+            f"The model {shown(path)} keeps {stored.name} as {weights.dtype(stored.name)}; "
             f"only {', '.join(sorted(_FLOATS))} can be read."
         )
 

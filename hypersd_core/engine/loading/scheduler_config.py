@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from hypersd_core.engine.loading.model_json import read_json
+from hypersd_core.engine.detection.folder_layout import read_json, shown
 from hypersd_core.engine.prediction import PREDICTIONS
 from hypersd_core.errors import ModelError
 from hypersd_core.samplers import NoiseSchedule
@@ -45,17 +45,19 @@ def read_training_noise(model_folder: Path) -> TrainingNoise:
 
 def _betas(config: Mapping[str, Any], path: Path) -> NoiseSchedule:
     if config.get("trained_betas") is not None:
-        raise ModelError(f"The model brings betas of its own in {path}; they are not known yet.")
+        raise ModelError(
+            f"The model brings betas of its own in {shown(path)}; they are not known yet."
+        )
     kind, timesteps = config.get("beta_schedule"), config.get("num_train_timesteps", _TIMESTEPS)
     if kind not in list(_BETAS) or timesteps != _TIMESTEPS:
         raise ModelError(
-            f"The model asks in {path} for the noise schedule {kind} of {timesteps} timesteps; "
-            f"only {' and '.join(_BETAS)} of {_TIMESTEPS} are known."
+            f"The model asks in {shown(path)} for the noise schedule {kind} of {timesteps} "
+            f"timesteps; only {' and '.join(_BETAS)} of {_TIMESTEPS} are known."
         )
     start, end = config.get("beta_start"), config.get("beta_end")
     if not (isinstance(start, float) and isinstance(end, float) and 0 < start <= end < 1):
         raise ModelError(
-            f"The model is damaged: the betas in {path} must lie between 0 and 1, "
+            f"The model is damaged: the betas in {shown(path)} must lie between 0 and 1, "
             f"got {start!r} and {end!r}."
         )
     return _BETAS[kind](start, end, _TIMESTEPS)
@@ -75,7 +77,7 @@ def _prediction(config: Mapping[str, Any], path: Path) -> str:
     kind = config.get("prediction_type", "epsilon")
     if kind not in list(PREDICTIONS):
         raise ModelError(
-            f"The model asks in {path} for the prediction type {kind}; "
+            f"The model asks in {shown(path)} for the prediction type {kind}; "
             f"only {', '.join(PREDICTIONS)} are known."
         )
     return str(kind)

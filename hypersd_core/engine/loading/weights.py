@@ -8,6 +8,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from hypersd_core.engine.detection.folder_layout import shown
 from hypersd_core.engine.header import TensorInfo, read_header
 from hypersd_core.engine.loading.ldm_names import Stored
 from hypersd_core.errors import ModelError
@@ -61,7 +62,7 @@ def _open(path: Path) -> Any:  # noqa: ANN401 - safe_open has no types
         # Not mapped, as is usual: who cuts a mapped file off ends the process that reads it.
         return safe_open(path, framework="pt", backend="pread")
     except (OSError, SafetensorError) as error:
-        raise ModelError(f"{path.name} is not a safetensors file that can be read.") from error
+        raise ModelError(f"{shown(path)} is not a safetensors file that can be read.") from error
 
 
 def _third(shape: tuple[int, ...], third: int) -> slice:

@@ -8,14 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import safetensors.torch
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image
 from safetensors import SafetensorError
 
-from hypersd_core.engine.header import read_header
+from hypersd_core.engine.loading.ldm_names import Stored
+from hypersd_core.engine.loading.weights import Weights
 from hypersd_core.engine.pixels.overlapping_tiles import Tiles, draw_in_tiles
 from hypersd_core.engine.pixels.rrdb import RRDBNet, build_rrdb
 from hypersd_core.errors import GenerationFailed, ModelError
@@ -84,11 +84,11 @@ def load_upscaler(file: ModelFile, device: torch.device) -> Upscaler:
     """
     if file.kind is not Kind.UPSCALER:
         raise ModelError(f"{file.name} is a {file.kind}, not an upscaler.")
-    read_header(file.path)  # raises with a better sentence than the library's
+    weights = Weights([file.path])
     try:
-        network = build_rrdb(safetensors.torch.load_file(file.path))
+        network = build_rrdb({name: weights.read(Stored(name)) for name in weights.names})
     except (OSError, SafetensorError) as error:
-        raise ModelError(f"The upscaler {file.path} cannot be read.") from error
+        raise ModelError(f"The upscaler {file.name} was changed while it was loaded.") from error
     except ValueError as error:
         raise ModelError(f"{file.name} is no upscaler that can be used: {error}.") from error
     dtype = torch.float32 if device.type == "cpu" else torch.float16
