@@ -13,10 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
-from hypersd_core.pretrain import models, run
-from hypersd_core.pretrain.captions import captioned
-from hypersd_core.pretrain.drawings import Labels
-from hypersd_core.pretrain.reading import Readers
+from hypersd_core.pretrain import captions, models, run, wording
+from hypersd_core.pretrain.reading import Readers, Said
+from hypersd_core.pretrain.subjects import Attributes
 from hypersd_core.samplers.schedule import NoiseSchedule
 
 BATCH = 16
@@ -26,17 +25,18 @@ _OFFSET_NOISE = 0.1  # Guttenberg (2023): hides the mean colour, so that it is r
 _MIN_SNR_GAMMA = 5.0  # Hang et al. (2023), eq. 8, for the loss of v
 _MAX_WEIGHT = 25.0
 _READING = 0.5  # weight of the readers' loss
-_EMA = 0.995
+_AVERAGED = 0.02  # share of the run that the moving average looks back on
 
 
 class Denoiser(nn.Module):
     """What the diffusion loss trains: two text encoders and the UNet, wired as in SDXL."""
 
-    def __init__(self, tokenizer: CLIPTokenizer) -> None:
+    def __init__(self, tokenizer: CLIPTokenizer, shape: models.Shape = models.PORTRAIT_64) -> None:
         super().__init__()
-        self.text_encoder: CLIPTextModel = models.text_encoder_1(tokenizer)
-        self.text_encoder_2: CLIPTextModelWithProjection = models.text_encoder_2(tokenizer)
-        self.unet: UNet2DConditionModel = models.unet().to(memory_format=torch.channels_last)
+        self.shape = shape
+        self.text_encoder: CLIPTextModel = models.text_encoder_1(tokenizer, shape)
+        self.text_encoder_2: CLIPTextModelWithProjection = models.text_encoder_2(tokenizer, shape)
+        self.unet: UNet2DConditionModel = models.unet(shape).to(memory_format=torch.channels_last)
 
     def encode(self, ids: Tensor, ids_2: Tensor) -> "Text":
         """The conditioning of captions, (B, 77) token ids for each encoder."""
@@ -46,8 +46,8 @@ class Denoiser(nn.Module):
         return Text(context, second.text_embeds)
 
     def forward(self, latents: Tensor, t: Tensor, text: "Text", keep: Tensor) -> Tensor:
-        """Predict the noise in ``latents`` (B, 4, 16, 16); ``keep`` (B,) is 0 for no text."""
-        size = float(models.SIZE_PX)
+        """Predict the noise in ``latents`` (B, C, H, W); ``keep`` (B,) is 0 for no text."""
+        size = float(self.shape.size_px)
         time_ids = latents.new_tensor([[size, size, 0, 0, size, size]]).expand(len(latents), 6)
         prediction = self.unet(
             latents,
@@ -71,10 +71,10 @@ class Text:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Examples:
-    """``latents``: (N, 4, 16, 16), scaled to unit variance; ``labels``: N entries."""
+    """``latents``: (N, C, H, W), scaled to unit variance; ``labels``: N entries."""
 
     latents: Tensor
-    labels: Sequence[Labels]
+    labels: Sequence[Said]
 
 
 def train_denoiser(
@@ -85,11 +85,15 @@ def train_denoiser(
     total: int,
     seed: int,
     batch_size: int = BATCH,
+    shape: models.Shape = models.PORTRAIT_64,
 ) -> Denoiser:
     """Train for ``total`` batches and return the moving average; resumes from ``checkpoint``."""
     torch.manual_seed(seed)
-    model = Denoiser(tokenizer)
-    readers = Readers(examples.labels, widths=(models.CONTEXT_WIDTH, models.POOLED_WIDTH))
+    model = Denoiser(tokenizer, shape)
+    readers = Readers(examples.labels, widths=(shape.context_width, shape.pooled_width))
+    device = run.device()
+    model.to(device)
+    readers.to(device)
     trained = models.parameters(model, readers)
     average = deepcopy(model).eval().requires_grad_(False)
     optimizer = torch.optim.AdamW(trained, lr=_PEAK_RATE, betas=(0.9, 0.99), weight_decay=0.01)
@@ -112,19 +116,20 @@ def train_denoiser(
             },
         )
 
-    alpha_bar = NoiseSchedule.scaled_linear().alpha_bar.float()
+    keep = 1 - 1 / max(10.0, _AVERAGED * total)
+    alpha_bar = NoiseSchedule.scaled_linear().alpha_bar.float().to(device)
     for step, report in run.steps(checkpoint.stem, done=state["step"], total=total, save=save):
         run.set_learning_rate(optimizer, peak=_PEAK_RATE, step=step, total=total)
-        batch = _batch(examples, tokenizer, size=batch_size, seed=seed, step=step)
-        with torch.autocast("cpu", torch.bfloat16):
+        batch = _batch(examples, tokenizer, size=batch_size, seed=seed, step=step).to(device)
+        with torch.autocast(device.type, torch.bfloat16):
             loss = _loss(model, readers, batch, alpha_bar)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
-        _follow(average, model, decay=min(_EMA, (1 + step) / (10 + step)))
+        _follow(average, model, decay=min(keep, (1 + step) / (10 + step)))
         report(loss.item())
-    return average
+    return average.to("cpu")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -133,10 +138,16 @@ class _Batch:
     ids: Tensor
     ids_2: Tensor
     ends: Tensor
-    said: Sequence[Labels]
+    said: Sequence[Said]
     keep: Tensor
     noise: Tensor
     t: Tensor
+
+    def to(self, device: torch.device) -> "_Batch":
+        tensors = ("latents", "ids", "ids_2", "ends", "keep", "noise", "t")
+        return dataclasses.replace(
+            self, **{name: getattr(self, name).to(device) for name in tensors}
+        )
 
 
 def _batch(
@@ -146,14 +157,8 @@ def _batch(
     rng = np.random.default_rng([seed, step])
     words = random.Random(f"{seed}/{step}")  # noqa: S311 - wording, not cryptography
     index = rng.integers(len(examples.latents), size=size)
-    captions = [captioned(examples.labels[i], words) for i in index]
-    ids = tokenizer(
-        [text for text, _ in captions],
-        padding="max_length",
-        truncation=True,
-        max_length=models.MAX_TOKENS,
-        return_tensors="pt",
-    ).input_ids
+    worded = [_captioned(examples.labels[i], words) for i in index]
+    ids, ids_2 = token_ids([text for text, _ in worded], tokenizer)
     generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
     latents = examples.latents[torch.from_numpy(index)]
     noise = torch.randn(latents.shape, generator=generator)
@@ -161,13 +166,31 @@ def _batch(
     return _Batch(
         latents=latents,
         ids=ids,
-        ids_2=_pad_with_zero(ids, end=tokenizer.eos_token_id),
+        ids_2=ids_2,
         ends=(ids == tokenizer.eos_token_id).int().argmax(dim=1),
-        said=[said for _, said in captions],
+        said=[said for _, said in worded],
         keep=(torch.rand(size, generator=generator) >= _DROPOUT).float(),
         noise=noise + _OFFSET_NOISE * offset,
         t=_timesteps(size, generator),
     )
+
+
+def token_ids(texts: Sequence[str], tokenizer: CLIPTokenizer) -> tuple[Tensor, Tensor]:
+    """The ids of ``texts`` for each text encoder, (B, 77) both."""
+    ids = tokenizer(
+        list(texts),
+        padding="max_length",
+        truncation=True,
+        max_length=models.MAX_TOKENS,
+        return_tensors="pt",
+    ).input_ids
+    return ids, _pad_with_zero(ids, end=tokenizer.eos_token_id)
+
+
+def _captioned(entry: Said, rng: random.Random) -> tuple[str, Said]:
+    if isinstance(entry, Attributes):
+        return wording.captioned(entry, rng)
+    return captions.captioned(entry, rng)
 
 
 def _pad_with_zero(ids: Tensor, *, end: int) -> Tensor:
@@ -190,7 +213,8 @@ def _loss(model: Denoiser, readers: Readers, batch: _Batch, alpha_bar: Tensor) -
     hardly that the hair is green and the background is not. The readers make them.
     """
     text = model.encode(batch.ids, batch.ids_2)
-    ends = text.context[torch.arange(len(batch.ids)), batch.ends]
+    rows = torch.arange(len(batch.ids), device=batch.ids.device)
+    ends = text.context[rows, batch.ends]
     reading = readers.loss((ends, text.pooled), batch.said)
     return _noise_loss(model, text, batch, alpha_bar) + _READING * reading
 

@@ -20,48 +20,9 @@ from dicebear import Avatar, Style
 from numpy.typing import NDArray
 from PIL import Image
 
-HAIR_COLOURS: Mapping[str, tuple[str, ...]] = {
-    "black": ("#1c1a1a",),
-    "brown": ("#6b4423",),
-    "blonde": ("#ecd06f",),
-    "red": ("#c0281c",),
-    "orange": ("#ee8420",),
-    "gray": ("#989898",),
-    "white": ("#f4f4f4",),
-    "blue": ("#2f6fd6",),
-    "green": ("#36a536",),
-    "pink": ("#ee82bd",),
-    "purple": ("#7b3fb5",),
-    "rainbow": ("#e5382f", "#f28c28", "#f7e03c", "#3fae49", "#2f6fd6", "#7b3fb5"),
-}
-SKINS: Mapping[str, str] = {
-    "pale": "#f8dfc8",
-    "tan": "#e2ab7c",
-    "brown": "#a5683a",
-    "dark": "#69391a",
-}
-BACKGROUNDS: Mapping[str, str] = {
-    "white": "#ffffff",
-    "gray": "#bdbdbd",
-    "yellow": "#f9e07f",
-    "blue": "#a9d0f5",
-    "green": "#b4e3a8",
-    "pink": "#f9bfd0",
-    "purple": "#cdb9f0",
-    "orange": "#f8c592",
-}
-SHIRTS: Mapping[str, str] = {
-    "black": "#262626",
-    "blue": "#1f54c4",
-    "gray": "#7d7d7d",
-    "green": "#1f8f46",
-    "orange": "#f07d1a",
-    "pink": "#ec5f9f",
-    "purple": "#7a35c0",
-    "red": "#c22626",
-    "white": "#f1f1ee",
-    "yellow": "#ecc12b",
-}
+from hypersd_core.pretrain.palette import BACKGROUNDS, HAIR_COLOURS, SHIRTS, SKINS
+
+__all__ = ["BACKGROUNDS", "HAIR_COLOURS", "SHIRTS", "SKINS", "Labels", "draw", "is_held_out"]
 
 # The numbered variants were named by looking at each of them once.
 _ADVENTURER_HAIR: Mapping[str, tuple[str, ...]] = {

@@ -1,8 +1,9 @@
 """The shapes of the small model: every class is the one of the real SDXL, only narrower."""
 
+import dataclasses
 import json
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -26,6 +27,46 @@ _START, _END = "<|startoftext|>", "<|endoftext|>"
 _WIDTH_1, _WIDTH_2 = 128, 192
 CONTEXT_WIDTH, POOLED_WIDTH = _WIDTH_1 + _WIDTH_2, _WIDTH_2
 _TIME_IDS_WIDTH = 32
+_PRINTABLE = (*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100))
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """Sizes of one model: pictures in pixels, channels from the finest level to the coarsest."""
+
+    size_px: int
+    latent_channels: int
+    autoencoder: tuple[int, ...]
+    unet: tuple[int, int, int]
+    text: tuple[int, int] = (_WIDTH_1, _WIDTH_2)
+    vocabulary: int = _VOCABULARY
+
+    @property
+    def latent_px(self) -> int:
+        """Side of the latents: each level but the first halves it."""
+        return int(self.size_px // 2 ** (len(self.autoencoder) - 1))
+
+    @property
+    def context_width(self) -> int:
+        """What cross-attention reads: both text encoders beside each other."""
+        return sum(self.text)
+
+    @property
+    def pooled_width(self) -> int:
+        """The second text encoder's pooled vector."""
+        return self.text[1]
+
+
+PORTRAIT_64 = Shape(
+    size_px=SIZE_PX, latent_channels=4, autoencoder=(16, 32, 64), unet=(96, 128, 192)
+)
+PICTURES_128 = Shape(
+    size_px=128,
+    latent_channels=4,
+    autoencoder=(16, 32, 64, 128),
+    unet=(96, 128, 160),
+    vocabulary=2_400,
+)
 
 
 def load_or_train_tokenizer(folder: Path, labels: Iterable[Labels], *, seed: int) -> CLIPTokenizer:
@@ -42,22 +83,48 @@ def train_tokenizer(labels: Iterable[Labels], *, seed: int) -> CLIPTokenizer:
 
     Unknown words fall into smaller pieces, down to bytes: any prompt can be written.
     """
-    tokenizer = CLIPTokenizer(vocab=_byte_vocabulary(), merges=[])
-    backend: Tokenizer = tokenizer.backend_tokenizer
+    return _as_clip(_train_merges(_corpus(labels, seed=seed), vocabulary=_VOCABULARY))
+
+
+def train_caption_tokenizer(captions: Sequence[str], *, vocabulary: int) -> CLIPTokenizer:
+    """As ``train_tokenizer``; each Chinese character of ``captions`` is a token of its own.
+
+    Left to itself BPE would glue whole Chinese phrases, which have no spaces, into one token.
+    """
+    wide = sorted({character for text in captions for character in text if ord(character) > 127})
+    merges = _train_merges((text for text in captions if text.isascii()), vocabulary=vocabulary)
+    return _as_clip([*merges, *_character_merges(wide)])
+
+
+def _train_merges(captions: Iterable[str], *, vocabulary: int) -> list[tuple[str, str]]:
+    backend: Tokenizer = CLIPTokenizer(vocab=_byte_vocabulary(), merges=[]).backend_tokenizer
     trainer = trainers.BpeTrainer(
-        vocab_size=_VOCABULARY,
+        vocab_size=vocabulary,
         initial_alphabet=list(_byte_symbols()),
         end_of_word_suffix="</w>",
         special_tokens=[_START, _END],
         show_progress=False,
     )
-    backend.train_from_iterator(_corpus(labels, seed=seed), trainer)
-    return _as_clip(backend)
+    backend.train_from_iterator(captions, trainer)
+    return [(left, right) for left, right in json.loads(backend.to_str())["model"]["merges"]]
 
 
-def _as_clip(backend: Tokenizer) -> CLIPTokenizer:
+def _character_merges(characters: Iterable[str]) -> list[tuple[str, str]]:
+    """Merges that join the bytes of one character, within a word and at its end."""
+    stand_ins = dict(zip(_bytes_in_order(), _byte_symbols(), strict=True))
+    merges: dict[tuple[str, str], None] = {}
+    for character in characters:
+        *first, last = (stand_ins[byte] for byte in character.encode())
+        head = first[0]
+        for symbol in first[1:]:
+            merges[head, symbol] = None
+            head += symbol
+        merges[head, last] = merges[head, f"{last}</w>"] = None
+    return list(merges)
+
+
+def _as_clip(merges: Sequence[tuple[str, str]]) -> CLIPTokenizer:
     """Rebuild with CLIP's order of ids: bytes, bytes at a word's end, merges, start, end."""
-    merges = [tuple(pair) for pair in json.loads(backend.to_str())["model"]["merges"]]
     vocabulary = _byte_vocabulary()
     for left, right in merges:
         vocabulary.setdefault(left + right, len(vocabulary))
@@ -78,19 +145,26 @@ def _byte_vocabulary() -> dict[str, int]:
 
 def _byte_symbols() -> Iterator[str]:
     """GPT-2's printable stand-ins for the 256 bytes, printable ones first, so that id 0 is "!"."""
-    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    yield from map(chr, printable)
-    yield from (chr(0x100 + i) for i in range(256 - len(printable)))
+    yield from map(chr, _PRINTABLE)
+    yield from (chr(0x100 + i) for i in range(256 - len(_PRINTABLE)))
 
 
-def text_encoder_1(tokenizer: CLIPTokenizer) -> CLIPTextModel:
+def _bytes_in_order() -> Iterator[int]:
+    """The bytes that ``_byte_symbols`` stand for."""
+    yield from _PRINTABLE
+    yield from (byte for byte in range(256) if byte not in _PRINTABLE)
+
+
+def text_encoder_1(tokenizer: CLIPTokenizer, shape: Shape = PORTRAIT_64) -> CLIPTextModel:
     """CLIP-L's place: 128 wide, 3 layers, of which SDXL reads the second."""
-    return CLIPTextModel(_text_config(tokenizer, width=_WIDTH_1, layers=3))
+    return CLIPTextModel(_text_config(tokenizer, width=shape.text[0], layers=3))
 
 
-def text_encoder_2(tokenizer: CLIPTokenizer) -> CLIPTextModelWithProjection:
+def text_encoder_2(
+    tokenizer: CLIPTokenizer, shape: Shape = PORTRAIT_64
+) -> CLIPTextModelWithProjection:
     """OpenCLIP bigG's place: 192 wide; gives the pooled vector too."""
-    return CLIPTextModelWithProjection(_text_config(tokenizer, width=_WIDTH_2, layers=3))
+    return CLIPTextModelWithProjection(_text_config(tokenizer, width=shape.text[1], layers=3))
 
 
 def _text_config(tokenizer: CLIPTokenizer, *, width: int, layers: int) -> CLIPTextConfig:
@@ -109,35 +183,38 @@ def _text_config(tokenizer: CLIPTokenizer, *, width: int, layers: int) -> CLIPTe
     )
 
 
-def unet() -> UNet2DConditionModel:
+def unet(shape: Shape = PORTRAIT_64) -> UNet2DConditionModel:
     """The noise predictor: 3 levels, cross-attention on the lower two, text_time conditioning."""
     return UNet2DConditionModel(
-        sample_size=LATENT_PX,
-        block_out_channels=(96, 128, 192),
+        sample_size=shape.latent_px,
+        in_channels=shape.latent_channels,
+        out_channels=shape.latent_channels,
+        block_out_channels=shape.unet,
         layers_per_block=1,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
         transformer_layers_per_block=1,
-        attention_head_dim=(3, 4, 6),
-        cross_attention_dim=CONTEXT_WIDTH,
+        attention_head_dim=tuple(width // 32 for width in shape.unet),
+        cross_attention_dim=shape.context_width,
         use_linear_projection=True,
         addition_embed_type="text_time",
         addition_time_embed_dim=_TIME_IDS_WIDTH,
-        projection_class_embeddings_input_dim=6 * _TIME_IDS_WIDTH + _WIDTH_2,
+        projection_class_embeddings_input_dim=6 * _TIME_IDS_WIDTH + shape.pooled_width,
     )
 
 
-def autoencoder() -> AutoencoderKL:
-    """Pixels (3, 64, 64) <-> latents (4, 16, 16)."""
+def autoencoder(shape: Shape = PORTRAIT_64) -> AutoencoderKL:
+    """Pixels (3, size, size) <-> latents (channels, latent size, latent size)."""
+    levels = len(shape.autoencoder)
     return AutoencoderKL(
-        block_out_channels=(16, 32, 64),
-        down_block_types=("DownEncoderBlock2D",) * 3,
-        up_block_types=("UpDecoderBlock2D",) * 3,
+        block_out_channels=shape.autoencoder,
+        down_block_types=("DownEncoderBlock2D",) * levels,
+        up_block_types=("UpDecoderBlock2D",) * levels,
         layers_per_block=1,
-        latent_channels=4,
+        latent_channels=shape.latent_channels,
         norm_num_groups=8,
         mid_block_add_attention=False,
-        sample_size=SIZE_PX,
+        sample_size=shape.size_px,
         force_upcast=False,
     )
 

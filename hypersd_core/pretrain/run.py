@@ -15,6 +15,11 @@ _REPORT_EVERY_S = 15.0
 _SAVE_EVERY_S = 120.0
 
 
+def device() -> torch.device:
+    """Where to train: the first CUDA device if there is one, else the processor."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write ``state`` beside ``path``, then rename: a killed run leaves the old file or the new."""
     path.parent.mkdir(parents=True, exist_ok=True)
