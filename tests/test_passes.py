@@ -23,7 +23,9 @@ def test_a_picture_to_start_from_shortens_the_pass() -> None:
 def test_a_hires_pass_has_the_final_size_and_its_own_steps() -> None:
     request = make_request(steps=4, hires=Hires(scale=1.5, strength=0.4, steps=2))
     assert request.final_size == (96, 112)  # a multiple of 8
-    assert passes(request)[1] == Pass(sampler="dpmpp_sde", width=96, height=112, steps=2, strength=0.4)
+    assert passes(request)[1] == Pass(
+        sampler="dpmpp_sde", width=96, height=112, steps=2, strength=0.4
+    )
 
 
 def test_pinned_timesteps_hold_for_a_hires_pass_of_as_many_steps_alone() -> None:
