@@ -58,7 +58,7 @@ def compose(text: str, options: PromptFlags, library: Library, *, start: Start =
     earlier = pasted(text, with_picture=bool(start.picture))
     if earlier is None:
         return compose_wish(typed_wish(text, options), library, start=start)
-    wish, about_it = wish_again(earlier, options, library)
+    wish, about_it = wish_again(earlier, options, library, start=start)
     about_it = ("This was read as the parameters of an earlier picture.", *about_it)
     return compose_wish(wish, library, start=start, about_it=about_it)
 

@@ -7,10 +7,8 @@ reaches the rest of the program, and no metadata of it reaches anybody.
 import contextlib
 import hashlib
 import io
-import os
 import re
 import struct
-import tempfile
 import time
 import zlib
 from collections.abc import Collection
@@ -21,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms
 
 from hypersd_core.errors import InvalidPicture, StoreError
+from hypersd_core.whole_file import write_whole
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 """Pillow's names of what is read; of an animation the first frame."""
@@ -96,7 +95,8 @@ class InputPictures:
         Image.fromarray(pixels).save(file, "PNG", compress_level=1, compress_type=zlib.Z_RLE)
         name = f"{hashlib.sha256(file.getbuffer()).hexdigest()}.png"
         try:
-            _write_whole(self._folder / name, file.getbuffer())
+            self._folder.mkdir(parents=True, exist_ok=True)
+            write_whole(self._folder / name, file.getbuffer())
         except OSError as error:
             raise StoreError(
                 f"The input picture cannot be kept in the bot's data folder: {error.strerror}."
@@ -144,21 +144,6 @@ def _check_proportions(mask: tuple[int, int], picture: tuple[int, int]) -> None:
             f"The mask has {width}x{height} pixels, the picture {across}x{down}: "
             "they must have the same proportions."
         )
-
-
-def _write_whole(path: Path, data: memoryview) -> None:
-    """All or nothing: a crash leaves no half picture under the final name."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # a name of its own: the same picture may come from two threads at once
-    descriptor, part = tempfile.mkstemp(suffix=".part", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(part).replace(path)
-    finally:
-        Path(part).unlink(missing_ok=True)  # still there if the disk was full
 
 
 def _decoded(data: bytes) -> Image.Image:

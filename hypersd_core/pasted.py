@@ -8,7 +8,7 @@ from hypersd_core.flags import PromptFlags
 from hypersd_core.infotext import read_infotext
 from hypersd_core.library import Library
 from hypersd_core.redraw import Redraw, options_of
-from hypersd_core.wishes import Wish, over
+from hypersd_core.wishes import Start, Wish, over
 
 _LOOKS_PASTED = re.compile(r"\bSteps: \d+, ?\w[\w ]*: ")
 
@@ -24,13 +24,16 @@ def pasted(text: str, *, with_picture: bool) -> Redraw | None:
 
 
 def wish_again(
-    earlier: Redraw, said: PromptFlags, library: Library
+    earlier: Redraw, said: PromptFlags, library: Library, *, start: Start
 ) -> tuple[Wish, tuple[str, ...]]:
     """``earlier`` as a wish, with what was ``said`` besides it, and notes on what was not found.
 
-    A model that is not here is replaced by the default one.
+    A model that is not here is replaced by the default one. A canvas to start from has a size of
+    its own.
     """
     options, notes = earlier.options, list(earlier.notes)
+    if start.is_canvas:
+        options = dataclasses.replace(options, size=None)
     if options.model is not None and said.model is None:
         try:
             library.model(options.model)

@@ -115,7 +115,8 @@ ALLOWED = {
         "hypersd_core.input_pictures",
         "hypersd_core.request",
     ),
-    "hypersd_core.input_pictures": ("hypersd_core.errors",),
+    "hypersd_core.whole_file": (),
+    "hypersd_core.input_pictures": ("hypersd_core.errors", "hypersd_core.whole_file"),
     "hypersd_core.outpaint": ("hypersd_core.errors", "hypersd_core.request"),
     "hypersd_core.settings": ("hypersd_core.errors",),
     "hypersd_core.store": (
@@ -125,7 +126,12 @@ ALLOWED = {
     ),
     "hypersd_core.migrations": (),
     "hypersd_core.passes": ("hypersd_core.request", "hypersd_core.sampling"),
-    "hypersd_core.jobs": ("hypersd_core.errors", "hypersd_core.passes", "hypersd_core.request"),
+    "hypersd_core.jobs": (
+        "hypersd_core.errors",
+        "hypersd_core.passes",
+        "hypersd_core.request",
+        "hypersd_core.whole_file",
+    ),
     "hypersd_core.service": (
         "hypersd_core.errors",
         "hypersd_core.jobs",
@@ -142,6 +148,7 @@ ALLOWED = {
         "hypersd_core.request",
         "hypersd_core.samplers",
         "hypersd_core.sampling",
+        "hypersd_core.whole_file",
     ),
     "hypersd_core.pretrain": ("hypersd_core.samplers",),
     "hypersd_core.evals": (

@@ -746,3 +746,9 @@ def test_a_seed_of_minus_1_is_any_seed_as_in_a1111() -> None:
 def test_of_a_panorama_the_middle_is_drawn() -> None:
     request = composed("a fox", start=Start(picture="p", size=(3000, 100)))
     assert request.width / request.height == pytest.approx(4, rel=0.05)
+
+
+def test_a_canvas_keeps_its_size_whatever_pasted_parameters_say() -> None:
+    canvas = Start(picture="p", mask="m", size=(640, 512), is_canvas=True)
+    request = composed(PASTED, start=canvas)
+    assert (request.width, request.height) == (640, 512)

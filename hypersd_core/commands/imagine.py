@@ -119,10 +119,7 @@ def _request(args: argparse.Namespace, workshop: Workshop) -> GenerationRequest:
         return compose(args.prompt, options, workshop.library, start=start).request
     typed = typed_wish(args.prompt or "", options)
     earlier = redraw(args.like, with_picture=args.picture is not None)
-    if start.is_canvas:  # which has a size of its own
-        without = dataclasses.replace(earlier.options, size=None)
-        earlier = dataclasses.replace(earlier, options=without)
-    wish, about_it = wish_again(earlier, typed.flags, workshop.library)
+    wish, about_it = wish_again(earlier, typed.flags, workshop.library, start=start)
     wish = dataclasses.replace(wish, prompt=typed.prompt or wish.prompt)
     return compose_wish(wish, workshop.library, start=start, about_it=about_it).request
 

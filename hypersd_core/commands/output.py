@@ -12,6 +12,7 @@ from pathlib import Path
 from hypersd_core.encode import PictureFormat
 from hypersd_core.errors import InvalidRequest, StoreError
 from hypersd_core.request import GenerationRequest
+from hypersd_core.whole_file import write_whole
 
 _FORMATS = {
     ".png": PictureFormat.PNG,
@@ -56,12 +57,8 @@ def check_writable(path: Path) -> None:
 
 def write(path: Path, data: bytes) -> None:
     """Write ``path`` by way of a partial file beside it. Raises StoreError."""
-    try:
-        with _refusing(path):
-            _partial(path).write_bytes(data)
-            _partial(path).replace(path)
-    finally:
-        _partial(path).unlink(missing_ok=True)  # still there if the disk was full
+    with _refusing(path):
+        write_whole(path, data, part=_partial(path))
 
 
 def show_progress(text: str, *, is_last: bool) -> None:

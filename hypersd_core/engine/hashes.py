@@ -7,15 +7,14 @@ then they are computed again.
 import hashlib
 import json
 import logging
-import os
 import re
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from hypersd_core.engine.detection.folder_layout import shown
 from hypersd_core.errors import ModelError
+from hypersd_core.whole_file import write_whole
 
 log = logging.getLogger(__name__)
 
@@ -111,13 +110,5 @@ def _is_entry(entry: object) -> bool:
 
 
 def _write(cache_file: Path, entries: dict[str, dict[str, Any]]) -> None:
-    """All of it or nothing, whoever else writes at the same time."""
     cache_file.parent.mkdir(parents=True, exist_ok=True)
-    handle, part = tempfile.mkstemp(dir=cache_file.parent, prefix=f"{cache_file.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(entries, file, indent=1, sort_keys=True)
-        Path(part).replace(cache_file)
-    except BaseException:
-        Path(part).unlink(missing_ok=True)
-        raise
+    write_whole(cache_file, json.dumps(entries, indent=1, sort_keys=True).encode())

@@ -1,7 +1,6 @@
 """The files of finished pictures: ``<folder>/<job id>/<index>.<suffix>``. Blocking, no asyncio."""
 
 import dataclasses
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypersd_core.request import EncodedPicture, GenerationRequest, Job, Picture
+from hypersd_core.whole_file import write_whole
 
 Encode = Callable[[NDArray[np.uint8], GenerationRequest, int], EncodedPicture]
 """``encode(pixels, request, index)``; called in any thread but the GPU's and the event loop's."""
@@ -42,7 +42,8 @@ class PictureFiles:
     def _write_one(self, job: Job, index: int, pixels: NDArray[np.uint8]) -> Picture:
         encoded = self._encode(pixels, job.request, index)
         path = Path(str(job.id), f"{index}.{encoded.suffix}")
-        _write_whole(self._folder / path, encoded.data)
+        whole = self._folder / path
+        write_whole(whole, encoded.data, part=whole.with_name(f"{whole.name}.part"))
         return Picture(
             index=index,
             seed=job.request.seeds[index],
@@ -52,16 +53,3 @@ class PictureFiles:
             bytes=len(encoded.data),
             infotext=encoded.infotext,
         )
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    """All of it or nothing: a crash leaves no half picture under the final name."""
-    part = path.with_name(path.name + ".part")
-    try:
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)  # still there if the disk was full

@@ -72,18 +72,8 @@ def _train(
     optimizer = torch.optim.AdamW(
         trained.parameters(), lr=_PEAK_RATE, betas=(0.9, 0.99), weight_decay=0.01
     )
-    state = run.load_checkpoint(checkpoint) or {"step": 0}
-    if state["step"]:
-        vae.load_state_dict(state["vae"])
-        optimizer.load_state_dict(state["optimizer"])
-
-    def save(step: int) -> None:
-        run.save_checkpoint(
-            checkpoint,
-            {"step": step, "vae": vae.state_dict(), "optimizer": optimizer.state_dict()},
-        )
-
-    for step, report in run.steps(checkpoint.stem, done=state["step"], total=total, save=save):
+    done, save = run.resume(checkpoint, {"vae": vae, "optimizer": optimizer})
+    for step, report in run.steps(checkpoint.stem, done=done, total=total, save=save):
         run.set_learning_rate(optimizer, peak=_PEAK_RATE, step=step, total=total)
         # Everything random of one step comes from (seed, step): a resumed run is the same run.
         rng = np.random.default_rng([seed, step])

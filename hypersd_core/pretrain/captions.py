@@ -4,26 +4,12 @@ import dataclasses
 import random
 
 from hypersd_core.pretrain.drawings import Labels
+from hypersd_core.pretrain.wording import COPIED
 
 LEADS = ("portrait of a", "a", "picture of a", "drawing of a", "head and shoulders portrait of a")
 ADJECTIVES = ("beautiful", "pretty", "friendly", "young")
 NOUNS = {"woman": ("woman", "lady", "girl"), "man": ("man", "guy", "boy")}
-# Words that people copy from prompt to prompt. They say nothing about these drawings, and the model
-# must learn just that.
-FILLERS = (
-    "hyperdetailed photography",
-    "soft light",
-    "cover",
-    "dark makeup",
-    "masterpiece",
-    "best quality",
-    "highly detailed",
-    "head and shoulders portrait",
-    "sharp focus",
-    "8k",
-    "art",
-    "cute",
-)
+FILLERS = (*COPIED, "cute")
 
 
 # How often a caption names what is there. Colours of hair, skin and background nearly always, or

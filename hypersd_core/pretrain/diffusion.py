@@ -97,28 +97,13 @@ def train_denoiser(
     trained = models.parameters(model, readers)
     average = deepcopy(model).eval().requires_grad_(False)
     optimizer = torch.optim.AdamW(trained, lr=_PEAK_RATE, betas=(0.9, 0.99), weight_decay=0.01)
-    state = run.load_checkpoint(checkpoint) or {"step": 0}
-    if state["step"]:
-        model.load_state_dict(state["model"])
-        readers.load_state_dict(state["readers"])
-        average.load_state_dict(state["average"])
-        optimizer.load_state_dict(state["optimizer"])
-
-    def save(step: int) -> None:
-        run.save_checkpoint(
-            checkpoint,
-            {
-                "step": step,
-                "model": model.state_dict(),
-                "readers": readers.state_dict(),
-                "average": average.state_dict(),
-                "optimizer": optimizer.state_dict(),
-            },
-        )
-
+    done, save = run.resume(
+        checkpoint,
+        {"model": model, "readers": readers, "average": average, "optimizer": optimizer},
+    )
     keep = 1 - 1 / max(10.0, _AVERAGED * total)
     alpha_bar = NoiseSchedule.scaled_linear().alpha_bar.float().to(device)
-    for step, report in run.steps(checkpoint.stem, done=state["step"], total=total, save=save):
+    for step, report in run.steps(checkpoint.stem, done=done, total=total, save=save):
         run.set_learning_rate(optimizer, peak=_PEAK_RATE, step=step, total=total)
         batch = _batch(examples, tokenizer, size=batch_size, seed=seed, step=step).to(device)
         with torch.autocast(device.type, torch.bfloat16):

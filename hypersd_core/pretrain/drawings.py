@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from hypersd_core.pretrain.palette import BACKGROUNDS, HAIR_COLOURS, SHIRTS, SKINS
+from hypersd_core.pretrain.subjects.toon_head import HAIR
 
 __all__ = ["BACKGROUNDS", "HAIR_COLOURS", "SHIRTS", "SKINS", "Labels", "draw", "is_held_out"]
 
@@ -61,15 +62,7 @@ _ADVENTURER_GLASSES: Mapping[str, tuple[str, ...]] = {
     "glasses": ("02", "04", "05"),
 }
 _ADVENTURER_DETAILS = {"freckles": "freckles", "blush": "blush", "moustache": "mustache"}
-# front hair, hair behind the head (None: no hair there)
-_TOON_HAIR: Mapping[str, tuple[tuple[str, str | None], ...]] = {
-    "short": (("sideComed", None), ("undercut", None)),
-    "spiky": (("spiky", None),),
-    "bob": (("sideComed", "neckHigh"), ("undercut", "neckHigh")),
-    "long": (("sideComed", "longStraight"), ("sideComed", "shoulderHigh")),
-    "long wavy": (("sideComed", "longWavy"),),
-    "bun": (("bun", None),),
-}
+_TOON_HAIR = HAIR
 _TOON_MOUTH = {"laugh": "big smile", "smile": "smile", "sad": "sad", "agape": "surprised"}
 _TOON_EYES = {"wide": "", "happy": "", "wink": "winking", "bow": "closed eyes"}
 _TOON_CLOTHES = {

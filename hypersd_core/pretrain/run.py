@@ -2,9 +2,9 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch.optim import AdamW
@@ -34,6 +34,35 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
         return None
     state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     return state
+
+
+class Stateful(Protocol):
+    """A module or an optimizer."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that must outlast the process."""
+        ...
+
+    def load_state_dict(self, state_dict: Any, /) -> Any:  # noqa: ANN401 - as torch types it
+        """Become what ``state_dict`` told."""
+        ...
+
+
+def resume(path: Path, parts: Mapping[str, Stateful]) -> tuple[int, Callable[[int], None]]:
+    """Give ``parts`` the state that was saved in ``path``, if any.
+
+    Returns how many steps that state has seen, and what saves the parts after so many.
+    """
+    state = load_checkpoint(path) or {"step": 0}
+    if state["step"]:
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+
+    def save(step: int) -> None:
+        states = {name: part.state_dict() for name, part in parts.items()}
+        save_checkpoint(path, {"step": step, **states})
+
+    return int(state["step"]), save
 
 
 def steps(

@@ -27,7 +27,7 @@ _LEADS: Mapping[str, tuple[str, ...]] = {
 }
 # Words that people copy from prompt to prompt. They say nothing about these drawings, and the model
 # must learn just that.
-FILLERS = (
+COPIED = (
     "hyperdetailed photography",
     "soft light",
     "cover",
@@ -39,9 +39,8 @@ FILLERS = (
     "sharp focus",
     "8k",
     "art",
-    "drawing",
-    "illustration",
 )
+FILLERS = (*COPIED, "drawing", "illustration")
 # How often a caption names what is there: colours nearly always, or they would drift; what is small
 # or rare in a picture always, or it would not be learnt.
 _SHARES: Mapping[str, float] = {

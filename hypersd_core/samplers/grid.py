@@ -26,13 +26,12 @@ class Grid:
     """The steps of one run, noisiest first.
 
     ``timesteps``: where each step begins. ``sigmas``: their noise levels, and the final 0.
-    ``calls``: model calls in all. ``noise_scale``: what unit noise is multiplied with to start from
-    noise alone, a convention of each sampler.
+    ``noise_scale``: what unit noise is multiplied with to start from noise alone, a convention of
+    each sampler.
     """
 
     timesteps: tuple[float, ...]
     sigmas: tuple[float, ...]
-    calls: int
     noise_scale: float
 
     @property

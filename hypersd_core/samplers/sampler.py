@@ -8,7 +8,7 @@ from torch import Tensor
 from hypersd_core.samplers.grid import Grid, Spacing, noise_share, pinned
 from hypersd_core.samplers.runs import Course, Run
 from hypersd_core.samplers.schedule import Denoise, NoiseSchedule
-from hypersd_core.sampling import TRAINING_TIMESTEPS, model_calls, start_at
+from hypersd_core.sampling import TRAINING_TIMESTEPS, start_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,6 @@ class Sampler:
         return Grid(
             timesteps=levels.timesteps,
             sigmas=levels.sigmas,
-            calls=model_calls(self.name, steps, strength=strength, timesteps=timesteps),
             noise_scale=1.0 if self.starts_from_unit_noise else noise_share(levels.sigmas[0]),
         )
 
