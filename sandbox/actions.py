@@ -7,6 +7,7 @@ from sandbox.commands import CommandRegistry
 from sandbox.composer import Draft
 from sandbox.errors import DiscordError, SandboxError
 from sandbox.files import FileStore, Upload
+from sandbox.installs import default_owners, owners
 from sandbox.interactions import Answer, AnswerKind, InteractionKind, Interactions, Question
 from sandbox.invocation import (
     autocomplete_data,
@@ -69,10 +70,12 @@ class Actions:
         """
         user, channel = self._who_and_where(body)
         blank = Message(id=self._snowflakes.next(), channel=channel, author=user)
-        return self._board.post(blank, Draft(body={"content": body.get("content")}))
+        uploads = {n: self._uploaded(i) for n, i in enumerate(body.get("attachments") or [])}
+        draft = Draft(body={"content": body.get("content")}, uploads=uploads)
+        return self._board.post(blank, draft)
 
     def upload(self, body: Json, data: bytes) -> Attachment:
-        """Store a file that will be an option's value."""
+        """Store a file that will be an option's value, or part of a message."""
         _, channel = self._who_and_where(body)
         file = self._files.prepare(
             Upload(filename=_text(body, "filename"), data=data), channel, is_ephemeral=True
@@ -87,20 +90,21 @@ class Actions:
         command, leaf = self._commands.find(
             _text(body, "name"), CommandKind.CHAT_INPUT, user, channel
         )
-        data = command_data(command, leaf, body.get("options") or {}, self._resolved(channel))
-        return _question(InteractionKind.COMMAND, body, user, channel, data)
+        resolved = self._resolved(user, channel)
+        data = command_data(command, leaf, body.get("options") or {}, resolved)
+        return self._question(InteractionKind.COMMAND, body, command, data)
 
     def _menu_command(self, body: Json) -> Question:
         user, channel = self._who_and_where(body)
         target, name = _text(body, "target"), _text(body, "name")
-        resolved = self._resolved(channel)
+        resolved = self._resolved(user, channel)
         offered = [c for c in self._commands.usable(user, channel) if c["name"] == name]
         for command in offered:
             if command["type"] == CommandKind.MESSAGE:
                 resolved.add_message(self._message(channel, target, user))
             if command["type"] != CommandKind.CHAT_INPUT:
                 data = menu_data(command, target, resolved)
-                return _question(InteractionKind.COMMAND, body, user, channel, data)
+                return self._question(InteractionKind.COMMAND, body, command, data)
         raise SandboxError(f"{user.display_name} has no command {name!r} in a menu here")
 
     def _autocomplete(self, body: Json) -> Question:
@@ -109,7 +113,7 @@ class Actions:
             _text(body, "name"), CommandKind.CHAT_INPUT, user, channel
         )
         data = autocomplete_data(command, leaf, body.get("options") or {}, _text(body, "focused"))
-        return _question(InteractionKind.AUTOCOMPLETE, body, user, channel, data)
+        return self._question(InteractionKind.AUTOCOMPLETE, body, command, data)
 
     def _component(self, body: Json) -> Question:
         user, channel = self._who_and_where(body)
@@ -118,9 +122,18 @@ class Actions:
             message.components,
             _text(body, "custom_id"),
             body.get("values") or [],
-            self._resolved(channel),
+            self._resolved(user, channel),
         )
-        return _question(InteractionKind.COMPONENT, body, user, channel, data, source=message)
+        metadata = (message.origin or {}).get("interaction_metadata", {})
+        return Question(
+            kind=InteractionKind.COMPONENT,
+            user=user,
+            channel=channel,
+            data=data,
+            locale=_locale(body, user),
+            owners=metadata.get("authorizing_integration_owners") or default_owners(channel),
+            source=message,
+        )
 
     def _modal(self, body: Json) -> Question:
         opener = self._interactions.find(body.get("interaction"))
@@ -128,13 +141,14 @@ class Actions:
         asked = opener.question
         if asked.user != user or not opener.answer or opener.answer.kind is not AnswerKind.MODAL:
             raise SandboxError(f"interaction {opener.id} opened no modal for {user.display_name}")
-        resolved = self._resolved(asked.channel)
+        resolved = self._resolved(user, asked.channel)
         return Question(
             kind=InteractionKind.MODAL_SUBMIT,
             user=user,
             channel=asked.channel,
             data=modal_data(opener.answer.data, body.get("values") or {}, resolved),
             locale=asked.locale,
+            owners=asked.owners,
             source=asked.source,
             opened_by=opener,
         )
@@ -148,30 +162,34 @@ class Actions:
             message = self._board.get(channel, message_id)
         except DiscordError as error:
             raise SandboxError(f"there is no message {message_id} in {channel.name}") from error
-        if not message.is_visible_to(user):
+        if not self._world.can_read(user, message):
             raise SandboxError(f"{user.display_name} cannot see message {message_id}")
         return message
 
-    def _resolved(self, channel: Channel) -> Resolved:
-        return Resolved(self._world, self._files, self._world.guild(channel.guild_id))
+    def _resolved(self, user: User, channel: Channel) -> Resolved:
+        return Resolved(self._world, self._files, user, channel)
+
+    def _uploaded(self, attachment_id: object) -> Upload:
+        file = self._files.find(str(attachment_id))
+        if file is None:
+            raise SandboxError(f"there is no uploaded file {attachment_id!r}")
+        return Upload(filename=file.attachment.filename, data=file.data)
+
+    def _question(self, kind: InteractionKind, body: Json, command: Json, data: Json) -> Question:
+        """Return the question that a command asks."""
+        user, channel = self._who_and_where(body)
+        return Question(
+            kind=kind,
+            user=user,
+            channel=channel,
+            data=data,
+            locale=_locale(body, user),
+            owners=owners(command, user, channel, self._world),
+        )
 
 
-def _question(
-    kind: InteractionKind,
-    body: Json,
-    user: User,
-    channel: Channel,
-    data: Json,
-    source: Message | None = None,
-) -> Question:
-    return Question(
-        kind=kind,
-        user=user,
-        channel=channel,
-        data=data,
-        locale=str(body.get("locale") or user.locale),
-        source=source,
-    )
+def _locale(body: Json, user: User) -> str:
+    return str(body.get("locale") or user.locale)
 
 
 def _outcome(answer: Answer) -> Json:

@@ -5,13 +5,11 @@ from typing import Any
 
 from sandbox.command_rules import NESTING, CommandKind, check_commands
 from sandbox.errors import SandboxError
+from sandbox.installs import is_usable
 from sandbox.model import Channel, User
-from sandbox.permissions import Permission
 from sandbox.snowflake import Snowflakes
 from sandbox.wire import Json
 from sandbox.world import World
-
-IN_GUILD, IN_BOT_DM = 0, 1
 
 
 class CommandRegistry:
@@ -48,7 +46,7 @@ class CommandRegistry:
         offered = self.in_scope(None) + (
             self.in_scope(channel.guild_id) if channel.guild_id is not None else []
         )
-        return [command for command in offered if _is_usable(command, user, channel)]
+        return [command for command in offered if is_usable(command, user, channel, self._world)]
 
     def find(self, full_name: str, kind: int, user: User, channel: Channel) -> tuple[Json, Json]:
         """Return a command, and the subcommand of it that the full name means (or itself).
@@ -92,17 +90,6 @@ def _descend(command: Json, below: Sequence[str]) -> Json:
     if any(option["type"] in NESTING for option in command.get("options", [])):
         raise SandboxError(f"{command['name']!r} needs a subcommand")
     return command
-
-
-def _is_usable(command: Json, user: User, channel: Channel) -> bool:
-    where = IN_BOT_DM if channel.guild_id is None else IN_GUILD
-    contexts = command["contexts"]
-    if contexts is not None and where not in contexts:
-        return False
-    if where == IN_BOT_DM:
-        return command.get("dm_permission", True) is not False
-    needed = Permission(int(command["default_member_permissions"] or 0))
-    return Permission.ADMINISTRATOR in user.permissions or needed in user.permissions
 
 
 def _without_nulls(item: Json) -> Json:

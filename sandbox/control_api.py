@@ -12,6 +12,9 @@
 ``POST /sandbox/permissions``
     ``{"channel": "general", "allow": ["ATTACH_FILES"], "deny": ["SEND_MESSAGES"]}`` changes what
     the bot may do there; the names are those of ``permissions.Permission``.
+``POST /sandbox/limits``
+    ``{"attachment_bytes": 1000000}`` sets how large a file may be; ``{"guild": "Studio",
+    "premium_tier": 2}`` what a guild's boosts have reached (2: 50 MiB, 3: 100 MiB per file).
 ``POST /sandbox/expire``
     Makes every interaction token that exists too old.
 ``GET /sandbox/log``
@@ -27,9 +30,11 @@ from sandbox.exchanges import ExchangeLog
 from sandbox.faults import Fault, FaultQueue
 from sandbox.gateway import Gateway
 from sandbox.interactions import Interactions
+from sandbox.limits import AttachmentLimits
 from sandbox.permissions import Permission
+from sandbox.rest import MAX_REQUEST_BYTES
 from sandbox.wire import Json, json_answer, read_object
-from sandbox.world import World
+from sandbox.world import MAX_PREMIUM_TIER, World
 
 
 class ControlApi:
@@ -40,6 +45,7 @@ class ControlApi:
         world: World,
         gateway: Gateway,
         interactions: Interactions,
+        limits: AttachmentLimits,
         *,
         faults: FaultQueue,
         exchanges: ExchangeLog,
@@ -47,6 +53,7 @@ class ControlApi:
         self._world = world
         self._gateway = gateway
         self._interactions = interactions
+        self._limits = limits
         self._faults = faults
         self._exchanges = exchanges
         self._actions: dict[str, Callable[[Json], Awaitable[None]]] = {
@@ -61,6 +68,7 @@ class ControlApi:
         app.router.add_delete("/sandbox/faults", self._clear_faults)
         app.router.add_post("/sandbox/gateway", self._disturb_gateway)
         app.router.add_post("/sandbox/permissions", self._set_permissions)
+        app.router.add_post("/sandbox/limits", self._set_limits)
         app.router.add_post("/sandbox/expire", self._expire)
         app.router.add_get("/sandbox/log", self._log)
         app.router.add_delete("/sandbox/log", self._clear_log)
@@ -105,6 +113,16 @@ class ControlApi:
                 return json_answer({"app_permissions": str(int(changed.bot_permissions))})
         raise SandboxError(f"there is no channel {body.get('channel')!r}; there are {names}")
 
+    async def _set_limits(self, request: web.Request) -> web.Response:
+        body = await read_object(request)
+        if "attachment_bytes" in body:
+            self._limits.everywhere_bytes = _whole(body, "attachment_bytes", 1, MAX_REQUEST_BYTES)
+        if "guild" in body:
+            tier = _whole(body, "premium_tier", 0, MAX_PREMIUM_TIER)
+            guild = self._world.find_guild(body["guild"])
+            self._gateway.announce_guild(self._world.set_premium_tier(guild, tier))
+        return json_answer({})
+
     async def _expire(self, _: web.Request) -> web.Response:
         return json_answer({"expired": self._interactions.expire_all()})
 
@@ -114,6 +132,13 @@ class ControlApi:
     async def _clear_log(self, _: web.Request) -> web.Response:
         self._exchanges.clear()
         return json_answer({})
+
+
+def _whole(body: Json, key: str, least: int, most: int) -> int:
+    value = body.get(key)
+    if not isinstance(value, int) or not least <= value <= most:
+        raise SandboxError(f"{key} must be in {least}..{most}, got {value!r}")
+    return value
 
 
 def _bits(body: Json, key: str) -> Permission:

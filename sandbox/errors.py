@@ -59,9 +59,19 @@ def unknown_guild() -> DiscordError:
     return DiscordError(404, 10004, "Unknown Guild")
 
 
+def unknown_member() -> DiscordError:
+    """Nobody with this id is in the guild."""
+    return DiscordError(404, 10007, "Unknown Member")
+
+
 def unknown_message() -> DiscordError:
     """The message does not exist, was deleted, or is private to somebody else."""
     return DiscordError(404, 10008, "Unknown Message")
+
+
+def unknown_user() -> DiscordError:
+    """Nobody has this id."""
+    return DiscordError(404, 10013, "Unknown User")
 
 
 def unknown_webhook() -> DiscordError:
@@ -84,6 +94,13 @@ def entity_too_large() -> DiscordError:
     return DiscordError(413, 40005, "Request entity too large")
 
 
+def too_many_follow_ups() -> DiscordError:
+    """An application that is installed to a user only may send five."""
+    return DiscordError(
+        400, 40094, "This interaction has reached the maximum number of follow-up messages."
+    )
+
+
 def missing_access() -> DiscordError:
     """The bot cannot see the channel."""
     return DiscordError(403, 50001, "Missing Access")
@@ -97,6 +114,11 @@ def not_the_author() -> DiscordError:
 def empty_message() -> DiscordError:
     """Nothing to show would be left."""
     return DiscordError(400, 50006, "Cannot send an empty message")
+
+
+def no_text_channel() -> DiscordError:
+    """Nothing is written in a forum itself, only in its posts."""
+    return DiscordError(400, 50008, "Cannot send messages in a non-text channel")
 
 
 def missing_permissions() -> DiscordError:

@@ -16,16 +16,15 @@ from enum import IntEnum, IntFlag
 
 from aiohttp import WSMessage, WSMsgType, web
 
-from sandbox.messages import ChangeKind, MessageChange
-from sandbox.model import Channel, Message
-from sandbox.payloads import (
-    application_payload,
+from sandbox.guild_payloads import (
     channel_payload,
     guild_create_payload,
+    guild_payload,
     member_payload,
-    message_payload,
-    own_user_payload,
 )
+from sandbox.messages import ChangeKind, MessageChange
+from sandbox.model import Channel, Guild, Message
+from sandbox.payloads import application_payload, message_payload, own_user_payload
 from sandbox.snowflake import shard_of
 from sandbox.wire import Json
 from sandbox.world import World
@@ -33,6 +32,9 @@ from sandbox.world import World
 log = logging.getLogger(__name__)
 
 HEARTBEAT_INTERVAL_MS = 41_250
+HEARTBEAT_ACK_AFTER_S = 0.1
+"""As a network would take. Clients that send heartbeats on a thread note the time after sending; an
+answer that is there before seems to be one to the heartbeat before, 41 s late."""
 REPLAYED_EVENTS = 1_000
 MAX_SESSIONS = 50
 CLOSE_UNKNOWN_ERROR = 4000
@@ -161,7 +163,7 @@ class Gateway:
     def announce(self, change: MessageChange) -> None:
         """Send a message event to the sessions that asked for it by their intents."""
         message = change.message
-        if message.is_ephemeral:
+        if message.is_ephemeral or not self._world.is_bot_in(message.channel):
             return
         is_dm = message.channel.guild_id is None
         needed = Intent.DIRECT_MESSAGES if is_dm else Intent.GUILD_MESSAGES
@@ -172,6 +174,13 @@ class Gateway:
     def announce_channel(self, channel: Channel) -> None:
         """Tell the bot that a channel, for example its permissions there, has changed."""
         self.dispatch("CHANNEL_UPDATE", channel_payload(channel, self._world), channel)
+
+    def announce_guild(self, guild: Guild) -> None:
+        """Tell the bot that a guild, for example what its boosts have reached, has changed."""
+        data = guild_payload(guild, self._world)
+        for session in self._sessions.values():
+            if shard_of(guild.id, session.shard[1]) == session.shard[0]:
+                session.dispatch("GUILD_UPDATE", data)
 
     async def cut(self, *, hold_s: float = 0.0) -> None:
         """Break every connection; the next HELLO waits ``hold_s`` seconds and events pile up."""
@@ -220,7 +229,9 @@ class Gateway:
         payload = json.loads(frame.data)
         match payload.get("op"):
             case Op.HEARTBEAT:
-                connection.send(Op.HEARTBEAT_ACK, None)
+                asyncio.get_running_loop().call_later(
+                    HEARTBEAT_ACK_AFTER_S, connection.send, Op.HEARTBEAT_ACK, None
+                )
             case Op.IDENTIFY:
                 self._identify(connection, payload["d"])
             case Op.RESUME:
@@ -238,7 +249,7 @@ class Gateway:
         )
         self._sessions[session.id] = session
         self._forget_old_sessions(session)
-        guilds = [g for g in self._world.guilds if shard_of(g.id, shard_count) == shard_id]
+        guilds = [g for g in self._world.bot_guilds if shard_of(g.id, shard_count) == shard_id]
         session.dispatch("READY", self._ready(session, [guild.id for guild in guilds]))
         for guild in guilds:
             session.dispatch("GUILD_CREATE", guild_create_payload(guild, self._world))
@@ -293,7 +304,7 @@ class Gateway:
             return scope | {"id": str(message.id), "channel_id": str(message.channel.id)}
         payload = message_payload(message) | scope
         if guild:
-            payload["member"] = member_payload(message.author, guild)
+            payload["member"] = member_payload(message.author, guild, self._world)
         if not self._may_read(message, session):
             payload |= {"content": "", "embeds": [], "components": [], "attachments": []}
         return payload

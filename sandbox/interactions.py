@@ -14,26 +14,26 @@ from enum import IntEnum
 from sandbox.errors import (
     SandboxError,
     invalid_webhook_token,
+    too_many_follow_ups,
     unknown_interaction,
     unknown_message,
     unknown_webhook,
 )
 from sandbox.gateway import Gateway
+from sandbox.guild_payloads import channel_payload, member_payload
+from sandbox.installs import context_of, is_guest
+from sandbox.limits import AttachmentLimits
 from sandbox.messages import MessageBoard
 from sandbox.model import Channel, Message, User
-from sandbox.payloads import (
-    GUILD_INSTALL,
-    channel_payload,
-    member_payload,
-    message_payload,
-    user_payload,
-)
+from sandbox.payloads import message_payload, user_payload
+from sandbox.permissions import Permission
 from sandbox.snowflake import Snowflakes, created_at
 from sandbox.wire import Json
 from sandbox.world import World
 
 TOKEN_LIFETIME_S = 15 * 60
 KEPT_INTERACTIONS = 2_000
+MAX_FOLLOW_UPS_AS_GUEST = 5
 
 
 class InteractionKind(IntEnum):
@@ -67,13 +67,17 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What a user did. ``source`` has the component, ``opened_by`` showed the modal."""
+    """What a user did. ``source`` has the component, ``opened_by`` showed the modal.
+
+    ``owners`` is the field ``authorizing_integration_owners``, see ``installs``.
+    """
 
     kind: InteractionKind
     user: User
     channel: Channel
     data: Json
     locale: str
+    owners: Json
     source: Message | None = None
     opened_by: "Interaction | None" = None
 
@@ -87,6 +91,7 @@ class Interaction:
     question: Question
     answered: asyncio.Future[Answer]
     original_id: int | None = None
+    follow_ups: int = 0
     is_too_late: bool = False
     is_expired: bool = False
 
@@ -115,7 +120,7 @@ class Interaction:
             "id": str(self.id),
             "type": int(asked.kind),
             "user": user_payload(asked.user),
-            "authorizing_integration_owners": _owners(asked.channel),
+            "authorizing_integration_owners": asked.owners,
         }
         if asked.opened_by is not None:
             metadata["triggering_interaction_metadata"] = asked.opened_by.metadata()
@@ -135,14 +140,14 @@ class Interactions:
         board: MessageBoard,
         *,
         answer_within_s: float,
-        attachment_limit_bytes: int,
+        limits: AttachmentLimits,
     ) -> None:
         self._world = world
         self._gateway = gateway
         self._snowflakes = snowflakes
         self._board = board
         self._answer_within_s = answer_within_s
-        self._attachment_limit_bytes = attachment_limit_bytes
+        self._limits = limits
         self._by_id: OrderedDict[int, Interaction] = OrderedDict()
 
     async def ask(self, question: Question) -> Interaction:
@@ -187,6 +192,13 @@ class Interactions:
                 return interaction
         raise unknown_webhook()
 
+    def channel_id_of(self, token: str) -> str:
+        """Return where the interaction with this token happened; of an unknown one nothing."""
+        for interaction in self._by_id.values():
+            if interaction.token == token:
+                return str(interaction.question.channel.id)
+        return ""
+
     def original(self, interaction: Interaction) -> Message:
         """Return the message that ``@original`` stands for.
 
@@ -209,6 +221,25 @@ class Interactions:
             raise SandboxError(f"there is no interaction {text!r}")
         return found
 
+    def is_forced_ephemeral(self, interaction: Interaction) -> bool:
+        """Return whether Discord hides every answer from others: the user may not show them."""
+        asked = interaction.question
+        if asked.channel.guild_id is None or not is_guest(asked.owners):
+            return False
+        permissions = self._world.permissions(asked.user, asked.channel)
+        return Permission.USE_EXTERNAL_APPS not in permissions
+
+    def count_follow_up(self, interaction: Interaction) -> None:
+        """Note that one more follow-up is to be sent.
+
+        Raises:
+            DiscordError: 40094, the application is a guest here and has sent five.
+        """
+        interaction.follow_ups += 1
+        is_over = interaction.follow_ups > MAX_FOLLOW_UPS_AS_GUEST
+        if is_over and is_guest(interaction.question.owners):
+            raise too_many_follow_ups()
+
     def expire_all(self) -> int:
         """Make every token that was handed out so far too old; return how many there are."""
         for interaction in self._by_id.values():
@@ -224,7 +255,8 @@ class Interactions:
         asked = interaction.question
         channel = self._world.channel(asked.channel.id)
         assert channel is not None
-        permissions = {"permissions": str(int(asked.user.permissions))}
+        permissions = str(int(self._world.permissions(asked.user, channel)))
+        shown = channel_payload(channel, self._world) | {"permissions": permissions}
         event: Json = {
             "id": str(interaction.id),
             "application_id": str(self._world.bot.id),
@@ -233,13 +265,13 @@ class Interactions:
             "version": 1,
             "data": asked.data,
             "channel_id": str(channel.id),
-            "channel": channel_payload(channel, self._world) | permissions,
-            "app_permissions": str(int(channel.bot_permissions)),
+            "channel": shown,
+            "app_permissions": str(int(self._world.app_permissions(asked.user, channel))),
             "locale": asked.locale,
             "entitlements": [],
-            "authorizing_integration_owners": _owners(channel),
-            "context": 1 if channel.guild_id is None else 0,
-            "attachment_size_limit": self._attachment_limit_bytes,
+            "authorizing_integration_owners": asked.owners,
+            "context": int(context_of(channel)),
+            "attachment_size_limit": self._limits.of_guild(channel.guild_id),
         }
         if asked.source is not None:
             event["message"] = message_payload(asked.source)
@@ -249,11 +281,12 @@ class Interactions:
         guild = self._world.guild(asked.channel.guild_id)
         if guild is None:
             return {"user": user_payload(asked.user)}
+        permissions = str(int(self._world.permissions(asked.user, asked.channel)))
         return {
             "guild_id": str(guild.id),
             "guild": {"id": str(guild.id), "locale": guild.locale, "features": []},
             "guild_locale": guild.locale,
-            "member": member_payload(asked.user, guild),
+            "member": member_payload(asked.user, guild, self._world) | {"permissions": permissions},
         }
 
 
@@ -265,8 +298,3 @@ def full_command_name(data: Json) -> str:
         names.append(str(options[0]["name"]))
         options = options[0].get("options") or []
     return " ".join(names)
-
-
-def _owners(channel: Channel) -> Json:
-    """Return who installed the application where it was used; ``0`` stands for the bot's DM."""
-    return {GUILD_INSTALL: str(channel.guild_id or 0)}

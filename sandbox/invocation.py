@@ -48,9 +48,9 @@ def autocomplete_data(command: Json, leaf: Json, values: Json, focused: str) -> 
 
 
 def menu_data(command: Json, target_id: str, resolved: Resolved) -> Json:
-    """Return the data of a command from the menu of a user; ``target_id`` is who it is about."""
+    """Return the data of a command from a menu; the target is a user, or a message in resolved."""
     if command["type"] == CommandKind.USER:
-        resolved.add(target_id, ("users",))
+        target_id = resolved.add(target_id, ("users",))
     return _command_head(command) | resolved.field() | {"target_id": target_id}
 
 
@@ -103,6 +103,7 @@ def _filled(option: Json, value: object, resolved: Resolved) -> Json:
     kind = option["type"]
     if kind in OPTION_TARGETS:
         value = resolved.add(value, OPTION_TARGETS[kind])
+        _check_channels(option, [value], resolved)
     else:
         _check_value(option, value)
     return {"type": kind, "name": option["name"], "value": value}
@@ -124,17 +125,29 @@ def _check_value(option: Json, value: object) -> None:
         raise SandboxError(f"the {unit} of {name!r} must be in {least}..{most}, got {size}")
 
 
+def _check_channels(item: Json, ids: Sequence[str], resolved: Resolved) -> None:
+    """Raise when a select or option of channels was given one of a kind it does not take."""
+    allowed = item.get("channel_types") or ()
+    for channel_id in ids if allowed else ():
+        kind = resolved.channel_kind(channel_id)
+        if kind not in allowed:
+            raise SandboxError(f"channel {channel_id} is of kind {kind}; offered are {allowed}")
+
+
 def _chosen(component: Json, values: Sequence[object], resolved: Resolved) -> list[str]:
     """Return the values chosen in a select or a group, within its rules."""
     custom_id = component["custom_id"]
     is_optional = component.get("required") is False
     least = 0 if is_optional and not values else component.get("min_values", 1)
-    if not least <= len(values) <= component.get("max_values", 1):
-        most = component.get("max_values", 1)
+    is_group = component["type"] == Kind.CHECKBOX_GROUP
+    most = component.get("max_values", len(component["options"]) if is_group else 1)
+    if not least <= len(values) <= most:
         raise SandboxError(f"{custom_id!r} takes {least} to {most} values, got {len(values)}")
     if component["type"] in COMPONENT_TARGETS:
         targets = COMPONENT_TARGETS[component["type"]]
-        return [resolved.add(value, targets) for value in values]
+        ids = [resolved.add(value, targets) for value in values]
+        _check_channels(component, ids, resolved)
+        return ids
     allowed = [option["value"] for option in component.get("options", [])]
     for value in values:
         if value not in allowed:

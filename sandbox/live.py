@@ -42,12 +42,14 @@ class LiveFeed:
         """Show a new, changed or deleted message to those who may see it."""
         message = change.message
         event = {"type": change.kind.value, "message": message_payload(message)}
-        self._send(event, [user for user in self._world.people if message.is_visible_to(user)])
+        self._send(
+            event, [user for user in self._world.people if self._world.can_read(user, message)]
+        )
 
     def typing(self, channel: Channel) -> None:
         """Show that the bot is typing."""
         event = {"type": "TYPING", "channel": str(channel.id)}
-        self._send(event, [u for u in self._world.people if channel.recipient in {None, u}])
+        self._send(event, [u for u in self._world.people if self._world.can_see(u, channel)])
 
     def refresh(self) -> None:
         """Let every page fetch the state anew: the bot came, went, or changed its commands."""

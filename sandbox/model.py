@@ -8,15 +8,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, IntFlag
 
-from sandbox.permissions import Permission
+from sandbox.permissions import NONE, Permission
 from sandbox.wire import Json
 
 
 class ChannelKind(IntEnum):
-    """The two kinds of channel that exist here."""
+    """The kinds of channel that exist here."""
 
     TEXT = 0
     DM = 1
+    GROUP_DM = 3
+    THREAD = 11
+    FORUM = 15
 
 
 class MessageKind(IntEnum):
@@ -46,16 +49,43 @@ class User:
     id: int
     name: str
     display_name: str
-    permissions: Permission
     locale: str = "en-US"
     is_bot: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Channel:
-    """A text channel of a guild, or the conversation of one user with the bot.
+class Role:
+    """A role of a guild. What it permits is added to what every member may do."""
 
-    ``bot_permissions`` is what the bot may do here after all overwrites.
+    id: int
+    name: str
+    holders: frozenset[User] = frozenset()
+    permissions: Permission = NONE
+    colour: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guild:
+    """A guild. Every user is a member of it, and the bot unless ``has_bot`` is false.
+
+    ``premium_tier`` is what its boosts have reached, 0 to 3.
+    """
+
+    id: int
+    name: str
+    owner: User
+    roles: tuple[Role, ...] = ()
+    locale: str = "en-US"
+    has_bot: bool = True
+    premium_tier: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """A channel or thread of a guild, or a conversation of ``recipients`` outside of guilds.
+
+    ``denied`` is what members may not do here unless they hold the role ``exempt_role_id``.
+    ``bot_permissions`` is what the bot may do here after all overwrites; a thread has its parent's.
     """
 
     id: int
@@ -63,19 +93,13 @@ class Channel:
     name: str
     bot_permissions: Permission
     guild_id: int | None = None
-    recipient: User | None = None
+    parent_id: int | None = None
+    recipients: tuple[User, ...] = ()
     topic: str | None = None
     position: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Guild:
-    """A guild. Every user and the bot are members of it."""
-
-    id: int
-    name: str
-    owner: User
-    locale: str = "en-US"
+    is_age_restricted: bool = False
+    denied: Permission = NONE
+    exempt_role_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +147,3 @@ class Message:
     def is_ephemeral(self) -> bool:
         """Whether only one person can see it."""
         return self.visible_to is not None
-
-    def is_visible_to(self, user: User) -> bool:
-        """Return whether a person at the page can see it."""
-        return self.visible_to in {None, user} and self.channel.recipient in {None, user}

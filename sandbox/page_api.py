@@ -1,7 +1,7 @@
 """The page's own interface: what a person at Discord's client would do, over plain JSON.
 
-Also for tests. Users and channels are given by name or id; ``dm`` is the conversation with the
-bot. A request that makes no sense is answered with status 400 and ``{"error": sentence}``.
+Also for tests. Users, channels and roles are given by name or id; ``dm`` is the conversation with
+the bot. A request that makes no sense is answered with status 400 and ``{"error": sentence}``.
 
 ``GET /sandbox/state?user=ada``
     Users, guilds with channels and roles, all visible messages, usable commands, bot's presence.
@@ -15,10 +15,11 @@ bot. A request that makes no sense is answered with status 400 and ``{"error": s
     ``{"interaction", "outcome", "message", "choices", "modal"}``; outcome is ``message``,
     ``deferred_message``, ``deferred_update``, ``update``, ``choices``, ``modal``, or ``failed``
     when the bot did not answer in time.
-``POST /sandbox/message`` ``{"user", "channel", "content"}``
-    Writes a message as a person.
+``POST /sandbox/message`` ``{"user", "channel", "content", "attachments": [id]}``
+    Writes a message as a person; the attachments were uploaded before.
 ``POST /sandbox/upload?user=ada&channel=general&filename=cat.png``
-    Stores the request body; returns an attachment whose id is an option's value.
+    Stores the request body; returns an attachment whose id is an option's value,
+    one of the values of a modal, or in a message's attachments.
 ``GET /sandbox/live?user=ada``
     Websocket: ``{"type": "MESSAGE_CREATE" | "MESSAGE_UPDATE" | "MESSAGE_DELETE", "message"}``,
     ``{"type": "TYPING", "channel"}``, ``{"type": "REFRESH"}``.

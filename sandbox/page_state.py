@@ -2,9 +2,10 @@
 
 from sandbox.commands import CommandRegistry
 from sandbox.gateway import Gateway
+from sandbox.guild_payloads import role_payloads
 from sandbox.messages import MessageBoard
-from sandbox.model import Channel, Guild, User
-from sandbox.payloads import message_payload, role_payloads, user_payload
+from sandbox.model import Channel, ChannelKind, Guild, User
+from sandbox.payloads import message_payload, user_payload
 from sandbox.wire import Json
 from sandbox.world import World
 
@@ -26,7 +27,7 @@ class PageState:
         Each command is listed once, with the ids of the channels where this person may use it.
         """
         user = self._world.find_person(name_or_id or self._world.people[0].name)
-        channels = [c for c in self._world.channels if c.recipient in {None, user}]
+        channels = [c for c in self._world.channels if self._world.can_see(user, c)]
         return {
             "user": self._user(user),
             "users": [self._user(person) for person in (*self._world.people, self._world.bot)],
@@ -41,21 +42,27 @@ class PageState:
 
     def _guild(self, guild: Guild) -> Json:
         roles = role_payloads(guild, self._world)
-        return {"id": str(guild.id), "name": guild.name, "roles": roles}
+        return {"id": str(guild.id), "name": guild.name, "roles": roles, "bot": guild.has_bot}
 
     def _channel(self, channel: Channel, user: User) -> Json:
-        messages = [m for m in self._board.all_in(channel) if m.is_visible_to(user)]
+        messages = [m for m in self._board.all_in(channel) if self._world.can_read(user, m)]
+        is_direct = channel.kind is ChannelKind.DM
         return {
             "id": str(channel.id),
-            "name": self._world.bot.display_name if channel.recipient else channel.name,
+            "name": self._world.bot.display_name if is_direct else channel.name,
+            "type": int(channel.kind),
             "topic": channel.topic,
+            "nsfw": self._world.is_age_restricted(channel),
             "guild": str(channel.guild_id) if channel.guild_id is not None else None,
+            "parent": str(channel.parent_id) if channel.parent_id is not None else None,
             "messages": [message_payload(message) for message in messages],
         }
 
     def _commands_for(self, user: User, channels: list[Channel]) -> list[Json]:
         listed: dict[str, Json] = {}
         for channel in channels:
+            if channel.kind is ChannelKind.FORUM:
+                continue
             for command in self._commands.usable(user, channel):
                 entry = listed.setdefault(command["id"], command | {"channels": []})
                 entry["channels"].append(str(channel.id))

@@ -4,15 +4,9 @@ from sandbox.command_rules import OptionKind
 from sandbox.components import Kind
 from sandbox.errors import SandboxError
 from sandbox.files import FileStore
-from sandbox.model import Guild, Message
-from sandbox.payloads import (
-    attachment_payload,
-    channel_payload,
-    member_payload,
-    message_payload,
-    role_payloads,
-    user_payload,
-)
+from sandbox.guild_payloads import channel_payload, member_payload, role_payloads
+from sandbox.model import Channel, Message, User
+from sandbox.payloads import attachment_payload, message_payload, user_payload
 from sandbox.wire import Json
 from sandbox.world import World
 
@@ -36,10 +30,12 @@ COMPONENT_TARGETS: dict[int, tuple[str, ...]] = {
 class Resolved:
     """The objects found so far, by their kind and id."""
 
-    def __init__(self, world: World, files: FileStore, guild: Guild | None) -> None:
+    def __init__(self, world: World, files: FileStore, asker: User, place: Channel) -> None:
         self._world = world
         self._files = files
-        self._guild = guild
+        self._asker = asker
+        self._place = place
+        self._guild = world.guild(place.guild_id)
         self._finders = {
             "users": self._user,
             "channels": self._channel,
@@ -60,39 +56,49 @@ class Resolved:
         self._found["messages"] = {str(message.id): message_payload(message)}
 
     def add(self, value: object, targets: tuple[str, ...]) -> str:
-        """Look an id up and keep what it stands for; return the id.
+        """Look up an id, or a name of a user, role or channel; keep what it stands for.
+
+        Returns the id.
 
         Raises:
-            SandboxError: Nothing has this id.
+            SandboxError: Nothing is called so.
         """
         for target in targets:
             found = self._finders[target](str(value))
             if found is not None:
-                self._found.setdefault(target, {})[str(value)] = found
-                return str(value)
+                self._found.setdefault(target, {})[found["id"]] = found
+                return str(found["id"])
         raise SandboxError(f"{value!r} is none of the {' or '.join(targets)} here")
 
-    def _user(self, user_id: str) -> Json | None:
+    def channel_kind(self, channel_id: str) -> int:
+        """Return the kind of a channel that was found before."""
+        return int(self._found["channels"][channel_id]["type"])
+
+    def _user(self, name_or_id: str) -> Json | None:
         for user in (*self._world.people, self._world.bot):
-            if str(user.id) == user_id:
+            if name_or_id in {str(user.id), user.name}:
                 if self._guild is not None:
-                    member = member_payload(user, self._guild)
+                    member = member_payload(user, self._guild, self._world)
                     del member["user"], member["deaf"], member["mute"]
-                    self._found.setdefault("members", {})[user_id] = member
+                    member["permissions"] = str(int(self._world.permissions(user, self._place)))
+                    self._found.setdefault("members", {})[str(user.id)] = member
                 return user_payload(user)
         return None
 
-    def _channel(self, channel_id: str) -> Json | None:
-        channel = self._world.channel(channel_id)
-        if channel is None or self._guild is None or channel.guild_id != self._guild.id:
-            return None
-        permissions = str(int(channel.bot_permissions))
-        shown = channel_payload(channel, self._world)
-        return shown | {"permissions": permissions, "app_permissions": permissions}
+    def _channel(self, name_or_id: str) -> Json | None:
+        for channel in self._world.channels:
+            is_here = self._guild is not None and channel.guild_id == self._guild.id
+            if is_here and name_or_id in {str(channel.id), channel.name}:
+                shown = channel_payload(channel, self._world)
+                return shown | {
+                    "permissions": str(int(self._world.permissions(self._asker, channel))),
+                    "app_permissions": str(int(channel.bot_permissions)),
+                }
+        return None
 
-    def _role(self, role_id: str) -> Json | None:
+    def _role(self, name_or_id: str) -> Json | None:
         roles = role_payloads(self._guild, self._world) if self._guild else []
-        return next((role for role in roles if role["id"] == role_id), None)
+        return next((r for r in roles if name_or_id in {r["id"], r["name"]}), None)
 
     def _attachment(self, attachment_id: str) -> Json | None:
         file = self._files.find(attachment_id)

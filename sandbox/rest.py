@@ -78,7 +78,10 @@ class Route:
 
 
 class RestApi:
-    """Serves a table of routes, with faults injected and every exchange recorded."""
+    """Serves a table of routes, with faults injected and every exchange recorded.
+
+    ``limit_bytes`` says for the parameters of a path how large each file may be.
+    """
 
     def __init__(
         self,
@@ -86,12 +89,12 @@ class RestApi:
         *,
         faults: FaultQueue,
         exchanges: ExchangeLog,
-        attachment_limit_bytes: int,
+        limit_bytes: Callable[[Mapping[str, str]], int],
     ) -> None:
         self._routes = routes
         self._faults = faults
         self._exchanges = exchanges
-        self._attachment_limit_bytes = attachment_limit_bytes
+        self._limit_bytes = limit_bytes
 
     def install(self, app: web.Application) -> None:
         """Add the routes to a web application; every other path below is answered with 404."""
@@ -144,11 +147,12 @@ class RestApi:
         uploads: dict[int, Upload] = {}
         too_large = False
         reader = await request.multipart()
+        limit_bytes = self._limit_bytes(request.match_info)
         while part := await reader.next():
             assert isinstance(part, BodyPartReader)
             name = part.name or ""
             if match := _FILE_PART.fullmatch(name):
-                data = await self._read_file(part)
+                data = await _read_file(part, limit_bytes)
                 too_large |= data is None
                 uploads[int(match[1])] = Upload(filename=part.filename or "file", data=data or b"")
             elif name == "payload_json":
@@ -156,16 +160,6 @@ class RestApi:
         if too_large:
             raise entity_too_large()
         return body, uploads
-
-    async def _read_file(self, part: BodyPartReader) -> bytes | None:
-        """Return the file's bytes, or None when they are more than the attachment limit."""
-        data = bytearray()
-        is_too_large = False
-        while chunk := await part.read_chunk(_CHUNK_BYTES):
-            is_too_large |= len(data) + len(chunk) > self._attachment_limit_bytes
-            if not is_too_large:
-                data += chunk
-        return None if is_too_large else bytes(data)
 
     def _record(
         self, request: web.Request, route: Route, path: str, call: Call | None, reply: Reply
@@ -182,6 +176,17 @@ class RestApi:
                 response=reply.body,
             )
         )
+
+
+async def _read_file(part: BodyPartReader, limit_bytes: int) -> bytes | None:
+    """Return the file's bytes, or None when they are more than the limit."""
+    data = bytearray()
+    is_too_large = False
+    while chunk := await part.read_chunk(_CHUNK_BYTES):
+        is_too_large |= len(data) + len(chunk) > limit_bytes
+        if not is_too_large:
+            data += chunk
+    return None if is_too_large else bytes(data)
 
 
 def _parse(text: str) -> object:

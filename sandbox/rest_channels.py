@@ -5,15 +5,17 @@ from sandbox.errors import (
     invalid_recipient,
     missing_access,
     missing_permissions,
+    no_text_channel,
     not_the_author,
     unknown_channel,
 )
 from sandbox.form import Form
+from sandbox.guild_payloads import channel_payload
 from sandbox.live import LiveFeed
 from sandbox.messages import MessageBoard
-from sandbox.model import Channel, Message, MessageKind
-from sandbox.payloads import channel_payload, message_payload
-from sandbox.permissions import Permission
+from sandbox.model import Channel, ChannelKind, Message, MessageKind
+from sandbox.payloads import message_payload
+from sandbox.permissions import NONE, Permission
 from sandbox.rest import Call, Reply, Route
 from sandbox.snowflake import Snowflakes
 from sandbox.wire import Json
@@ -57,7 +59,7 @@ class ChannelRoutes:
         return Reply(body=channel_payload(self._visible(call), self._world))
 
     def _typing(self, call: Call) -> Reply:
-        channel = self._allowed(call, Permission.SEND_MESSAGES)
+        channel = self._writable(call)
         self._live.typing(channel)
         return Reply(status=204)
 
@@ -79,7 +81,7 @@ class ChannelRoutes:
         return Reply(body=message_payload(message))
 
     def _post(self, call: Call) -> Reply:
-        channel = self._allowed(call, Permission.SEND_MESSAGES | _needed(call))
+        channel = self._writable(call, _needed(call))
         body = call.object()
         nonce = body.get("nonce")
         if nonce is not None and body.get("enforce_nonce"):
@@ -128,6 +130,15 @@ class ChannelRoutes:
             raise missing_permissions()
         return channel
 
+    def _writable(self, call: Call, needed: Permission = NONE) -> Channel:
+        """Return the channel to write in; a thread asks for a permission of its own."""
+        channel = self._visible(call)
+        if channel.kind is ChannelKind.FORUM:
+            raise no_text_channel()
+        is_thread = channel.kind is ChannelKind.THREAD
+        sending = Permission.SEND_MESSAGES_IN_THREADS if is_thread else Permission.SEND_MESSAGES
+        return self._allowed(call, sending | needed)
+
     def _referenced(self, body: Json, channel: Channel) -> Message | None:
         """Return the message that is replied to; the bot may ask to ignore that it is gone."""
         reference = body.get("message_reference")
@@ -144,7 +155,7 @@ class ChannelRoutes:
 
 def _needed(call: Call) -> Permission:
     """Return what a message with these parts needs beyond being sent."""
-    needed = Permission(0)
+    needed = NONE
     if call.uploads:
         needed |= Permission.ATTACH_FILES
     if call.object().get("embeds"):

@@ -137,11 +137,12 @@ class InteractionRoutes:
     def _follow_up(self, call: Call) -> Reply:
         interaction = self._by_token(call)
         draft = Draft(body=call.object(), uploads=call.uploads)
+        self._interactions.count_follow_up(interaction)
         original = self._original(interaction)
         if original is not None and MessageFlag.LOADING in original.flags:
             message = self._board.fill(original, draft)
         else:
-            is_ephemeral = _is_ephemeral(draft.body)
+            is_ephemeral = self._is_ephemeral(interaction, draft.body)
             blank = self._blank(interaction, is_ephemeral=is_ephemeral, replied_to=original)
             message = self._board.post(blank, draft)
         return Reply(body=message_payload(message))
@@ -186,9 +187,13 @@ class InteractionRoutes:
         """Return the message of a first answer, still empty."""
         return self._blank(
             interaction,
-            is_ephemeral=_is_ephemeral(_data(call)),
+            is_ephemeral=self._is_ephemeral(interaction, _data(call)),
             replied_to=interaction.question.source,
         )
+
+    def _is_ephemeral(self, interaction: Interaction, data: Json) -> bool:
+        is_wanted = MessageFlag.EPHEMERAL in MessageFlag(data.get("flags") or 0)
+        return is_wanted or self._interactions.is_forced_ephemeral(interaction)
 
     def _blank(
         self, interaction: Interaction, *, is_ephemeral: bool, replied_to: Message | None
@@ -220,10 +225,6 @@ def _answer_kind(interaction: Interaction, body: Json) -> AnswerKind:
 
 def _data(call: Call) -> Json:
     return call.object().get("data") or {}
-
-
-def _is_ephemeral(data: Json) -> bool:
-    return MessageFlag.EPHEMERAL in MessageFlag(data.get("flags") or 0)
 
 
 def _message_kind(asked: Question) -> MessageKind:

@@ -2,7 +2,7 @@
 
 import logging
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,6 +19,7 @@ from sandbox.faults import FaultQueue
 from sandbox.files import FileStore
 from sandbox.gateway import Gateway
 from sandbox.interactions import Interactions
+from sandbox.limits import AttachmentLimits
 from sandbox.live import LiveFeed
 from sandbox.messages import MessageBoard
 from sandbox.page_api import PageApi
@@ -26,6 +27,8 @@ from sandbox.page_state import PageState
 from sandbox.rest import API_PREFIX, MAX_REQUEST_BYTES, RestApi
 from sandbox.rest_account import AccountRoutes
 from sandbox.rest_channels import ChannelRoutes
+from sandbox.rest_commands import CommandRoutes
+from sandbox.rest_guilds import GuildRoutes
 from sandbox.rest_interactions import InteractionRoutes
 from sandbox.snowflake import Snowflakes
 from sandbox.wire import json_answer
@@ -126,25 +129,30 @@ class Sandbox:
         board.listen(gateway.announce)
         board.listen(live.announce)
         commands = CommandRegistry(world, snowflakes, on_change=live.refresh)
+        limits = AttachmentLimits(world, self._attachment_limit_bytes)
         interactions = Interactions(
             world,
             gateway,
             snowflakes,
             board,
             answer_within_s=self._answer_within_s,
-            attachment_limit_bytes=self._attachment_limit_bytes,
+            limits=limits,
         )
         rest = RestApi(
-            AccountRoutes(world, commands, self.gateway_url).routes()
+            AccountRoutes(world, self.gateway_url).routes()
+            + CommandRoutes(world, commands).routes()
+            + GuildRoutes(world).routes()
             + ChannelRoutes(world, board, snowflakes, live).routes()
             + InteractionRoutes(world, board, snowflakes, interactions).routes(),
             faults=faults,
             exchanges=exchanges,
-            attachment_limit_bytes=self._attachment_limit_bytes,
+            limit_bytes=lambda path: limits.of_channel(_channel_id(path, interactions)),
         )
         actions = Actions(world, commands, board, files, interactions, snowflakes)
         page = PageApi(PageState(world, commands, board, gateway), actions, live)
-        control = ControlApi(world, gateway, interactions, faults=faults, exchanges=exchanges)
+        control = ControlApi(
+            world, gateway, interactions, limits, faults=faults, exchanges=exchanges
+        )
 
         app = web.Application(
             client_max_size=MAX_REQUEST_BYTES,
@@ -177,6 +185,12 @@ async def _explain_refusals(request: web.Request, handler: _Handler) -> web.Stre
         return await handler(request)
     except (SandboxError, DiscordError) as error:
         return json_answer({"error": str(error)}, status=400)
+
+
+def _channel_id(path: Mapping[str, str], interactions: Interactions) -> str:
+    """Return the channel that a request is about, by its path or its interaction's token."""
+    token = path.get("interaction_token") or path.get("webhook_token")
+    return interactions.channel_id_of(token) if token else path.get("channel_id", "")
 
 
 def _download(files: FileStore) -> _Handler:

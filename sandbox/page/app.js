@@ -1,14 +1,18 @@
 // The page: keeps the state of one person's view and draws the open channel.
 
 import { getState, interact, listen, writeMessage } from "./api.js";
+import { appsMenu, initMenus } from "./apps_menu.js";
 import { makeComposer } from "./composer.js";
 import { byId, el } from "./dom.js";
+import { localized } from "./localized.js";
 import { displayName, messageItem, noticeItem } from "./messages.js";
 import { showModal } from "./modal.js";
+import { drawSidebar, sign } from "./sidebar.js";
+import { initTheme } from "./theme.js";
 
 const FAILED = "The application did not respond";
-const USER_COMMAND = 2, MESSAGE_COMMAND = 3;
 const USER_SELECT = 5, ROLE_SELECT = 6, MENTIONABLE_SELECT = 7, CHANNEL_SELECT = 8;
+const DM = 1, GROUP_DM = 3, FORUM = 15;
 const TYPING_MS = 8000;
 
 const page = {
@@ -23,7 +27,8 @@ const page = {
 const names = {
   user: (id) => displayName(page.state.users.find((user) => user.id === id) ?? { username: "unknown" }),
   channel: (id) => page.state.channels.find((channel) => channel.id === id)?.name ?? "unknown",
-  role: (id) => roles().find((role) => role.id === id)?.name ?? "@unknown",
+  role: (id) => `@${roles().find((role) => role.id === id)?.name ?? "unknown"}`.replace("@@", "@"),
+  command: commandTitle,
 };
 
 function channel() {
@@ -42,65 +47,59 @@ function choices(component) {
   const users = page.state.users.map((user) => ({ label: displayName(user), value: user.id }));
   const allRoles = roles().map((role) => ({ label: role.name, value: role.id }));
   const siblings = page.state.channels.filter(({ guild }) => guild && guild === channel().guild);
-  const channels = siblings.map(({ id, name }) => ({ label: `#${name}`, value: id }));
+  const wanted = siblings.filter(({ type }) => component.channel_types?.includes(type) ?? true);
+  const channels = wanted.map((sibling) => ({ label: `${sign(sibling)} ${sibling.name}`, value: sibling.id }));
   const lists = {
     [USER_SELECT]: users,
     [ROLE_SELECT]: allRoles,
     [MENTIONABLE_SELECT]: [...users, ...allRoles],
     [CHANNEL_SELECT]: channels,
   };
-  return lists[component.type] ?? component.options ?? [];
+  const chosen = new Set((component.default_values ?? []).map(({ id }) => id));
+  const found = lists[component.type];
+  if (!found) return component.options ?? [];
+  return found.map((choice) => ({ ...choice, default: chosen.has(choice.value) }));
 }
 
-function commands(type) {
-  const usable = page.state.commands.filter((command) => command.channels.includes(page.channelId));
-  return type ? usable.filter((command) => command.type === type) : usable;
+function commands() {
+  return page.state.commands.filter((command) => command.channels.includes(page.channelId));
+}
+
+// The name of an invoked command, with those of its subcommands, in the viewer's language.
+function commandTitle(fullName) {
+  const [first, ...below] = fullName.split(" ");
+  let item = page.state.commands.find(({ name }) => name === first || name === fullName);
+  if (!item || item.name === fullName) return item ? title(item) : fullName;
+  const titles = [title(item)];
+  for (const name of below) {
+    item = (item.options ?? []).find((option) => option.name === name) ?? { name };
+    titles.push(title(item));
+  }
+  return titles.join(" ");
+}
+
+function title(item) {
+  return localized(item, "name", page.state.user.locale);
 }
 
 // Drawing ------------------------------------------------------------------------------------
 
-function drawSidebar() {
-  const groups = [...page.state.guilds, { id: null, name: "Direct messages" }];
-  byId("channels").replaceChildren(...groups.map(channelGroup));
-  const people = page.state.users.filter((user) => !user.bot);
-  byId("user").replaceChildren(
-    ...people.map((user) =>
-      el("option", { value: user.id, selected: user.id === page.state.user.id }, displayName(user)),
-    ),
-  );
-}
-
-function channelGroup(group) {
-  const channels = page.state.channels.filter(({ guild }) => guild === group.id);
-  const items = channels.map(({ id, name }) =>
-    el(
-      "li",
-      {},
-      el(
-        "button",
-        {
-          type: "button",
-          "data-testid": `channel-${group.id ? name : "dm"}`,
-          "aria-current": id === page.channelId ? "page" : null,
-          onclick: () => openChannel(id),
-        },
-        el("span", { "aria-hidden": "true" }, group.id ? "# " : "@ "),
-        name,
-      ),
-    ),
-  );
-  return el("section", {}, el("h2", {}, group.name), el("ul", {}, items));
+function draw() {
+  drawSidebar(page.state, page.channelId, openChannel);
+  drawHeader();
+  drawMessages();
 }
 
 function drawHeader() {
-  const { name, guild, topic } = channel();
-  byId("title").textContent = (guild ? "# " : "@ ") + name;
-  byId("topic").textContent = topic ?? "";
+  const { name, type, topic, nsfw } = channel();
+  byId("title").textContent = `${sign(channel())} ${name}`;
+  byId("topic").textContent = [nsfw && "Age-restricted", topic].filter(Boolean).join(" · ");
   const { online } = page.state.bot;
   byId("presence").textContent = online ? "bot online" : "bot offline";
   byId("presence").className = online ? "online" : "offline";
-  byId("input").placeholder = `Message ${guild ? "#" : "@"}${name}, or / for commands`;
-  document.title = `${(guild ? "#" : "@") + name} · Sandbox`;
+  const mark = type === DM || type === GROUP_DM ? "@" : "#";
+  byId("input").placeholder = `Message ${mark}${name}, or / for commands`;
+  document.title = `${mark + name} · Sandbox`;
 }
 
 function drawMessages() {
@@ -129,7 +128,12 @@ function item(message) {
     press: (component, values) => press(message, component, values),
     open: openPicture,
     dismiss: () => dismiss(message.id),
-    menu: () => appsMenu(message),
+    menu: () =>
+      appsMenu(message, names.user(message.author.id), {
+        commands: commands(),
+        title,
+        invoke: (name, target) => invoke({ name, target }),
+      }),
   });
 }
 
@@ -177,27 +181,6 @@ function openPicture({ url, alt }) {
   viewer.showModal();
 }
 
-function appsMenu(message) {
-  const offered = [...commands(MESSAGE_COMMAND), ...commands(USER_COMMAND)];
-  if (!offered.length) return null;
-  const entries = offered.map((command) =>
-    el(
-      "button",
-      {
-        type: "button",
-        "data-testid": `menu-${command.name}`,
-        onclick: (event) => {
-          event.currentTarget.closest("details").open = false;
-          const target = command.type === MESSAGE_COMMAND ? message.id : message.author.id;
-          invoke({ name: command.name, target });
-        },
-      },
-      command.name,
-    ),
-  );
-  return el("details", { class: "apps" }, el("summary", { "aria-label": "Apps", "data-testid": "message-menu" }, "⋯"), el("div", {}, entries));
-}
-
 // Acting -------------------------------------------------------------------------------------
 
 async function invoke(request) {
@@ -241,9 +224,9 @@ async function complete(name, options, focused) {
   return answer.choices ?? [];
 }
 
-async function say(content) {
+async function say(content, attachments) {
   try {
-    await writeMessage({ ...place(), content });
+    await writeMessage({ ...place(), content, attachments });
   } catch (error) {
     notify(error.message);
   }
@@ -284,9 +267,7 @@ function showTyping(channelId) {
 
 async function refresh() {
   page.state = await getState(page.state.user.id);
-  drawSidebar();
-  drawHeader();
-  drawMessages();
+  draw();
 }
 
 function openChannel(channelId) {
@@ -295,9 +276,7 @@ function openChannel(channelId) {
   const address = new URLSearchParams({ user: page.state.user.username, channel: channelId });
   history.replaceState(null, "", `?${address}`);
   toggleMenu(false);
-  drawSidebar();
-  drawHeader();
-  drawMessages();
+  draw();
   scrollDown();
 }
 
@@ -306,8 +285,9 @@ async function become(user, wantedChannel) {
   page.state = await getState(user);
   page.stopListening = listen(page.state.user.id, onEvent);
   const { channels } = page.state;
-  const found = channels.find(({ id, name }) => wantedChannel === id || wantedChannel === name);
-  openChannel((found ?? channels[0]).id);
+  const isOwnDm = ({ type }) => wantedChannel === "dm" && type === DM;
+  const found = channels.find((one) => [one.id, one.name].includes(wantedChannel) || isOwnDm(one));
+  openChannel((found ?? channels.find(({ type }) => type !== FORUM)).id);
 }
 
 function toggleMenu(isOpen) {
@@ -325,9 +305,11 @@ const composer = makeComposer({
   locale: () => page.state.user.locale,
 });
 byId("user").addEventListener("change", (event) => become(event.target.value, page.channelId));
+initMenus(byId("messages"));
 byId("menu").addEventListener("click", () => toggleMenu(!document.body.classList.contains("menu-open")));
 document.querySelector("main").addEventListener("click", (event) => {
   if (!event.target.closest("#menu")) toggleMenu(false);
 });
 const address = new URLSearchParams(location.search);
+initTheme(address.get("theme"));
 await become(address.get("user"), address.get("channel"));

@@ -1,12 +1,14 @@
 // The line at the bottom: messages, the list of commands behind "/", and a command's options.
 
+import { upload } from "./api.js";
 import { byId, el } from "./dom.js";
 import { moveOrPick, optionField } from "./fields.js";
+import { localized } from "./localized.js";
 
 const CHAT_INPUT = 1, SUB_COMMAND = 1, SUB_COMMAND_GROUP = 2;
 
 // `page`: commands(), place(), choices(component), invoke(name, options), complete(name, options,
-// focused), say(text), locale().
+// focused), say(text, attachmentIds), locale().
 export function makeComposer(page) {
   const input = byId("input");
   const suggestions = byId("suggestions");
@@ -26,13 +28,23 @@ export function makeComposer(page) {
     panel.hidden = true;
     panel.replaceChildren();
     input.hidden = false;
+    byId("attach").hidden = false;
     input.value = "";
+    byId("files").value = "";
+    showFiles();
     closeList();
+  };
+
+  const showFiles = () => {
+    const names = [...byId("files").files].map((file) => file.name);
+    byId("attached").textContent = names.join(", ");
+    byId("attached").hidden = !names.length;
   };
 
   const suggest = () => {
     const typed = input.value.startsWith("/") ? input.value.slice(1).toLowerCase() : null;
-    offered = typed === null ? [] : entries(page).filter((entry) => entry.title.includes(typed));
+    const fits = ({ title, name }) => title.includes(typed) || name.includes(typed);
+    offered = typed === null ? [] : entries(page).filter(fits);
     suggestions.replaceChildren(...offered.map((entry, index) => suggestion(entry, index, pick)));
     suggestions.hidden = typed === null;
     if (typed !== null && !offered.length) {
@@ -45,6 +57,7 @@ export function makeComposer(page) {
     chosen = offered[index];
     closeList();
     input.hidden = true;
+    byId("attach").hidden = true;
     input.value = "";
     fields = new Map();
     panel.replaceChildren(...optionsPanel());
@@ -65,7 +78,7 @@ export function makeComposer(page) {
         field.querySelector("input, select").focus();
       };
       const attributes = { type: "button", class: "chip", "data-testid": `add-${option.name}` };
-      more.append(el("button", { ...attributes, title: option.description, onclick: add }, `+ ${option.name}`));
+      more.append(el("button", { ...attributes, title: localized(option, "description", page.locale()), onclick: add }, `+ ${localized(option, "name", page.locale())}`));
     }
     const title = el("b", {}, `/${chosen.title}`);
     const cancel = el("button", { type: "button", class: "plain", onclick: leave }, "Cancel");
@@ -76,6 +89,7 @@ export function makeComposer(page) {
   const addField = (option) => {
     const command = chosen;
     const context = {
+      locale: page.locale(),
       choices: page.choices,
       place: page.place(),
       complete: async () =>
@@ -114,14 +128,18 @@ export function makeComposer(page) {
       } catch (error) {
         panel.querySelector(".problem").textContent = error.message;
       }
-    } else if (input.value.trim()) {
+    } else if (input.value.trim() || byId("files").files.length) {
+      const { user, channel } = page.place();
       const text = input.value;
+      const files = [...byId("files").files];
       reset();
-      await page.say(text);
+      const stored = await Promise.all(files.map((file) => upload(user, channel, file)));
+      await page.say(text, stored.map(({ id }) => id));
     }
     input.focus();
   };
 
+  byId("files").addEventListener("change", showFiles);
   input.addEventListener("input", suggest);
   input.addEventListener("keydown", (event) => {
     if (!suggestions.hidden && offered.length) moveOrPick(event, suggestions, pick, reset);
@@ -131,10 +149,6 @@ export function makeComposer(page) {
     if (event.key === "Escape" && chosen) leave();
   });
   return { reset };
-}
-
-function localized(item, key, locale) {
-  return item[`${key}_localizations`]?.[locale] ?? item[key];
 }
 
 // Every command that can be typed here; a subcommand is an entry of its own.

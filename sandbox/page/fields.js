@@ -3,29 +3,32 @@
 import { upload } from "./api.js";
 import { optionLabel } from "./components.js";
 import { el } from "./dom.js";
+import { localized } from "./localized.js";
 
 const STRING = 3, INTEGER = 4, BOOLEAN = 5, USER = 6, CHANNEL = 7, ROLE = 8, MENTIONABLE = 9;
 const NUMBER = 10, ATTACHMENT = 11;
 const SELECT_OF_OPTION = { [USER]: 5, [ROLE]: 6, [MENTIONABLE]: 7, [CHANNEL]: 8 };
 const DEBOUNCE_MS = 250;
 
-// `context`: choices(component), complete(option) -> choices, place: { user, channel }.
+// `context`: choices(component), complete(option) -> choices, place: { user, channel }, locale.
 export function optionField(option, context) {
   const attributes = {
     id: `option-${option.name}`,
     "data-testid": `option-${option.name}`,
     required: option.required,
-    placeholder: option.description,
+    placeholder: localized(option, "description", context.locale),
   };
   if (option.autocomplete) return autocompleteField(option, attributes, context);
   if (option.choices?.length) {
-    return selectField(option.choices.map(({ name, value }) => ({ label: name, value })), attributes, option.type);
+    const choices = option.choices.map((choice) => ({ label: localized(choice, "name", context.locale), value: choice.value }));
+    return selectField(choices, attributes, option.type);
   }
   if (option.type === BOOLEAN) {
     return selectField([{ label: "True", value: "true" }, { label: "False", value: "false" }], attributes, BOOLEAN);
   }
   if (option.type in SELECT_OF_OPTION) {
-    return selectField(context.choices({ type: SELECT_OF_OPTION[option.type] }), attributes, STRING);
+    const select = { type: SELECT_OF_OPTION[option.type], channel_types: option.channel_types };
+    return selectField(context.choices(select), attributes, STRING);
   }
   if (option.type === ATTACHMENT) return fileField(attributes, context.place);
   return textField(option, attributes);
@@ -63,11 +66,13 @@ function selectField(choices, attributes, type) {
   return { node, value: () => typed(node.value, type) };
 }
 
-function fileField(attributes, place) {
-  const node = el("input", { ...attributes, type: "file" });
-  const value = async () =>
-    node.files.length ? (await upload(place.user, place.channel, node.files[0])).id : undefined;
-  return { node, value };
+function fileField(attributes, place, multiple = false) {
+  const node = el("input", { ...attributes, type: "file", multiple });
+  const ids = async () => {
+    const stored = [...node.files].map((file) => upload(place.user, place.channel, file));
+    return (await Promise.all(stored)).map(({ id }) => id);
+  };
+  return { node, value: async () => (await ids())[0], ids };
 }
 
 function autocompleteField(option, attributes, context) {
@@ -84,7 +89,7 @@ function autocompleteField(option, attributes, context) {
   const pick = (choice) => {
     clearTimeout(timer);
     picked = choice;
-    input.value = choice.name;
+    input.value = localized(choice, "name", context.locale);
     close();
     input.focus();
   };
@@ -100,7 +105,7 @@ function autocompleteField(option, attributes, context) {
           onmousedown: (event) => event.preventDefault(),
           onclick: () => pick(choice),
         },
-        choice.name,
+        localized(choice, "name", context.locale),
       ),
     );
     list.replaceChildren(...items);
@@ -161,11 +166,11 @@ export function modalField(component, context) {
     return { node, value: () => node.checked };
   }
   if (component.type === FILE_UPLOAD) {
-    const field = fileField(attributes, context.place);
-    return { node: field.node, value: async () => [await field.value()].filter(Boolean) };
+    const field = fileField(attributes, context.place, (component.max_values ?? 1) > 1);
+    return { node: field.node, value: field.ids };
   }
   const choices = context.choices(component);
-  if (component.type === RADIO_GROUP) return selectField(choices, attributes, STRING);
+  if (component.type === RADIO_GROUP) return radios(choices, attributes);
   const isSingle = component.type !== CHECKBOX_GROUP && (component.max_values ?? 1) === 1;
   if (isSingle) {
     const field = selectField(choices, attributes, STRING);
@@ -183,11 +188,27 @@ function modalText(component, attributes) {
   return { node, value: () => node.value };
 }
 
+function radios(choices, attributes) {
+  const shared = { type: "radio", name: attributes.id, required: attributes.required };
+  const buttons = choices.map((choice) =>
+    el("input", { ...shared, value: choice.value, checked: choice.default }),
+  );
+  return { node: group(buttons, choices, attributes), value: () => buttons.find((one) => one.checked)?.value };
+}
+
 function checkboxes(choices, attributes) {
   const boxes = choices.map((choice) =>
     el("input", { type: "checkbox", value: choice.value, checked: choice.default }),
   );
-  const labels = choices.map((choice, index) => el("label", {}, boxes[index], optionLabel(choice)));
-  const node = el("fieldset", { "data-testid": attributes["data-testid"] }, labels);
-  return { node, value: () => boxes.filter((box) => box.checked).map((box) => box.value) };
+  return {
+    node: group(boxes, choices, attributes),
+    value: () => boxes.filter((box) => box.checked).map((box) => box.value),
+  };
+}
+
+function group(inputs, choices, attributes) {
+  const labels = choices.map((choice, index) =>
+    el("label", {}, inputs[index], el("span", {}, optionLabel(choice), choice.description && el("small", {}, ` ${choice.description}`))),
+  );
+  return el("fieldset", { "data-testid": attributes["data-testid"] }, labels);
 }

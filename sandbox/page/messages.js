@@ -6,6 +6,7 @@ import { markdown } from "./markdown.js";
 
 const EPHEMERAL = 1 << 6;
 const LOADING = 1 << 7;
+const CONTEXT_MENU_COMMAND = 23;
 const TOKEN_LIFETIME_MS = 15 * 60 * 1000;
 
 export function messageItem(message, context) {
@@ -43,12 +44,23 @@ export function displayName(user) {
 function cause(message, context) {
   const { interaction, referenced_message: reference } = message;
   if (reference) {
-    const text = reference.content || "a message";
+    const text = reference.content || firstText(reference.components) || "a message";
     return el("div", { class: "cause" }, "↪ ", el("b", {}, context.names.user(reference.author.id)), ` ${text}`);
   }
   if (!interaction) return null;
   const who = el("b", {}, displayName(interaction.user));
-  return el("div", { class: "cause" }, who, " used ", el("span", { class: "mention" }, `/${interaction.name}`));
+  const slash = message.type === CONTEXT_MENU_COMMAND ? "" : "/";
+  const name = `${slash}${context.names.command(interaction.name)}`;
+  return el("div", { class: "cause" }, who, " used ", el("span", { class: "mention" }, name));
+}
+
+// The beginning of what a message says whose text is in its components.
+function firstText(components) {
+  for (const component of components ?? []) {
+    const text = component.content ?? firstText(component.components);
+    if (text) return text.replace(/^#+ |\*\*|^-# /gm, "").split("\n")[0];
+  }
+  return null;
 }
 
 function avatar(user) {

@@ -4,7 +4,7 @@ import { byId, el } from "./dom.js";
 import { modalField } from "./fields.js";
 import { markdown } from "./markdown.js";
 
-const ACTION_ROW = 1, TEXT_DISPLAY = 10;
+const ACTION_ROW = 1, TEXT_DISPLAY = 10, CHECKBOX = 23;
 
 export function showModal(modal, context, submit) {
   const dialog = byId("modal");
@@ -35,13 +35,18 @@ function row(component, fields, context) {
   const input = isRow ? component.components[0] : component.component;
   const field = modalField(input, context);
   fields.set(input.custom_id, field);
+  const isGroup = field.node.tagName === "FIELDSET"; // a label of its own for each choice inside
   return el(
-    "label",
-    { class: "field" },
-    el("span", {}, (isRow ? input.label : component.label) ?? "", input.required === false ? null : el("b", { class: "star", "aria-hidden": "true" }, " *")),
+    isGroup ? "div" : "label",
+    { class: isCheckbox(input) ? "field flag" : "field" },
+    el("span", {}, (isRow ? input.label : component.label) ?? "", input.required === false || isCheckbox(input) ? null : el("b", { class: "star", "aria-hidden": "true" }, " *")),
     component.description && el("small", {}, component.description),
     field.node,
   );
+}
+
+function isCheckbox(input) {
+  return input.type === CHECKBOX;
 }
 
 async function send(event, fields, problem, submit) {

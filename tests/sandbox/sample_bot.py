@@ -16,6 +16,8 @@ import yarl
 from discord import app_commands
 from PIL import Image
 
+from tests.sandbox.sample_forms import Everything, Pickers, Showroom
+
 ACCENT = discord.Colour(0x5B8DEF)
 
 
@@ -154,6 +156,7 @@ class SampleBot(discord.Client):
 def add_commands(bot: SampleBot) -> None:
     add_drawing_commands(bot)
     add_small_commands(bot)
+    add_parts(bot)
 
     @bot.tree.error
     async def on_error(_: discord.Interaction, error: app_commands.AppCommandError) -> None:
@@ -218,9 +221,35 @@ def add_small_commands(bot: SampleBot) -> None:
     async def settings(interaction: discord.Interaction) -> None:
         await interaction.response.send_message("**settings**", ephemeral=True)
 
+    @tree.context_menu(name="Wave")
+    async def wave(interaction: discord.Interaction, member: discord.Member) -> None:
+        await interaction.response.send_message(f"{interaction.user} waves at {member}")
+
     @tree.context_menu(name="Quote")
     async def quote(interaction: discord.Interaction, message: discord.Message) -> None:
         await interaction.response.send_message(f"> {message.content}")
+
+
+def add_parts(bot: SampleBot) -> None:
+    tree = bot.tree
+
+    @tree.command(description="Shows the rarer parts of a layout")
+    @app_commands.allowed_installs(guilds=True, users=True)
+    async def showroom(interaction: discord.Interaction) -> None:
+        notes = discord.File(io.BytesIO(b"notes"), filename="notes.txt")
+        files = [picture("gold"), picture("tomato"), notes]
+        await interaction.response.send_message(view=Showroom(), files=files)
+
+    @tree.command(description="Asks for everything")
+    @app_commands.describe(kind="Which of the two forms")
+    @app_commands.choices(
+        kind=[
+            app_commands.Choice(name=discord.app_commands.locale_str(name), value=name)
+            for name in ("everything", "pickers")
+        ]
+    )
+    async def form(interaction: discord.Interaction, kind: str = "everything") -> None:
+        await interaction.response.send_modal(Pickers() if kind == "pickers" else Everything())
 
 
 @asynccontextmanager

@@ -47,6 +47,30 @@ async def test_a_select_hands_over_its_values(bot: SampleBot, page: PageClient) 
     assert (await page.message(answer["message"]))["content"] == "Ink, then"
 
 
+async def test_people_are_chosen_by_name(bot: SampleBot, page: PageClient) -> None:
+    chosen: list[Any] = []
+
+    class Pick(discord.ui.View):
+        @discord.ui.select(cls=discord.ui.MentionableSelect, custom_id="who", max_values=2)
+        async def who(
+            self, interaction: discord.Interaction, select: discord.ui.MentionableSelect[Any]
+        ) -> None:
+            chosen.extend(select.values)
+            await interaction.response.defer()
+
+    async def ask(interaction: discord.Interaction) -> None:
+        await interaction.response.send_message("who?", view=Pick())
+
+    await register(bot, ask)
+    shown = await page.command("probe")
+    await page.choose(shown["message"], "who", "lin", "Regulars")
+    assert {type(entry) for entry in chosen} == {discord.Member, discord.Role}
+    assert {str(entry.id) for entry in chosen} == {
+        await page.id_of("lin"),
+        await page.id_of("Regulars"),
+    }
+
+
 async def test_a_modal_makes_the_round_trip(bot: SampleBot, page: PageClient) -> None:
     shown = await page.command("gallery")
     opened = await page.press(shown["message"], "rename")

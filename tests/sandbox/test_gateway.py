@@ -21,7 +21,14 @@ async def test_the_bot_becomes_ready_in_both_guilds(bot: SampleBot) -> None:
     assert {channel.name for channel in bot.get_all_channels()} == {
         "general",
         "pictures",
+        "after-dark",
+        "reports",
+        "showcase",
         "drawings",
+    }
+    assert {thread.name for guild in bot.guilds for thread in guild.threads} == {
+        "sketches",
+        "first-light",
     }
 
 

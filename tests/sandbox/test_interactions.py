@@ -54,6 +54,17 @@ async def test_autocomplete_asks_the_bot(bot: SampleBot, page: PageClient) -> No
     )
 
 
+async def test_a_file_is_uploaded_for_its_option(bot: SampleBot, page: PageClient) -> None:
+    answer = await page.command("draw", prompt="x", reference=("notes.txt", b"1234567"))
+    await asyncio.sleep(0.1)
+    assert "like 7 bytes" in (await page.message(answer["message"]))["content"]
+
+
+async def test_choices_are_completed(bot: SampleBot, page: PageClient) -> None:
+    choices = await page.complete("draw", "colour", prompt="x", colour="te")
+    assert choices == [{"name": "Teal", "value": "teal"}]
+
+
 async def test_a_subcommand_is_found_by_its_full_name(bot: SampleBot, page: PageClient) -> None:
     answer = await page.command("preset show", name="ink")
     message = await page.message(answer["message"])
@@ -71,6 +82,22 @@ async def test_a_menu_command_gets_the_message(bot: SampleBot, page: PageClient)
     said = await page.say("to be")
     answer = await page.act("command", name="Quote", target=said["id"])
     assert (await page.message(answer["message"]))["content"] == "> to be"
+
+
+async def test_a_menu_command_gets_the_person(bot: SampleBot, page: PageClient) -> None:
+    answer = await page.at(user="lin").user_context("ben", "Wave")
+    message = await page.message(answer["message"])
+    assert message["content"] == "lin waves at ben"
+    assert message["type"] == 23
+
+
+async def test_a_menu_command_works_for_others_in_other_channels(
+    bot: SampleBot, page: PageClient
+) -> None:
+    thread = page.at(user="ben", channel="sketches")
+    said = await thread.say("to be")
+    answer = await page.context(said["id"], "Quote", user="mia", channel="sketches")
+    assert (await thread.message(answer["message"]))["content"] == "> to be"
 
 
 async def test_an_ephemeral_message_has_one_reader(bot: SampleBot, page: PageClient) -> None:

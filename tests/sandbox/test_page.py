@@ -28,10 +28,12 @@ class Visits:
         self._url = url
         self.errors: list[str] = []
 
-    async def open(self, *, user: str = "ada", size: tuple[int, int] = DESK) -> Page:
+    async def open(
+        self, *, user: str = "ada", channel: str = "general", size: tuple[int, int] = DESK
+    ) -> Page:
         tab = await self._browser.new_page(viewport={"width": size[0], "height": size[1]})
         tab.on("pageerror", lambda error: self.errors.append(str(error)))
-        await tab.goto(f"{self._url}/?user={user}")
+        await tab.goto(f"{self._url}/?user={user}&channel={channel}")
         await expect(tab.get_by_test_id("presence")).to_have_text("bot online")
         return tab
 
@@ -119,6 +121,108 @@ async def test_two_people_see_what_each_may_see(visits: Visits) -> None:
     await expect(ben.get_by_test_id("message")).to_have_count(1)
     await ben.get_by_test_id("user-switch").select_option("Ada")
     await expect(ben.get_by_test_id("message")).to_have_count(0)
+
+
+async def test_every_person_can_be_chosen(visits: Visits) -> None:
+    tab = await visits.open()
+    names = await tab.get_by_test_id("user-switch").locator("option").all_text_contents()
+    assert names == ["Ada", "Ben", "林", "Mia"]
+
+
+async def test_a_person_sees_the_channels_that_are_open_to_them(visits: Visits) -> None:
+    ben = await visits.open(user="ben", channel="sketches")
+    await expect(ben.get_by_role("heading", name="sketches")).to_be_visible()
+    await expect(ben.get_by_test_id("channel-reports")).to_have_count(0)
+    await expect(ben.get_by_test_id("channel-after-dark")).to_contain_text("18+")
+    mia = await visits.open(user="mia", channel="reports")
+    await expect(mia.get_by_role("heading", name="reports")).to_be_visible()
+
+
+async def test_the_theme_is_switched_and_remembered(visits: Visits) -> None:
+    tab = await visits.open()
+    background = "getComputedStyle(document.body).backgroundColor"
+    dark = await tab.evaluate(background)
+    await tab.get_by_test_id("theme-switch").click()
+    light = await tab.evaluate(background)
+    assert light != dark
+    await tab.reload()
+    assert await tab.evaluate(background) == light
+
+
+async def test_a_spoiler_hides_a_picture_until_it_is_clicked(visits: Visits) -> None:
+    tab = await visits.open()
+    await invoke(tab, "showroom")
+    spoiler = tab.locator(".gallery .spoiler")
+    picture = spoiler.locator(".picture")
+    blur = "node => getComputedStyle(node).filter"
+    assert "blur" in await picture.evaluate(blur)
+    await spoiler.get_by_role("button", name="Spoiler", exact=True).click()
+    assert await picture.evaluate(blur) == "none"
+    await expect(tab.locator(".components > .spoiler .container")).to_have_count(1)
+    await expect(tab.get_by_role("link", name="notes.txt")).to_be_visible()
+    await expect(tab.get_by_role("button", name="Again")).to_be_visible()
+
+
+async def test_a_modal_offers_every_kind_of_input(visits: Visits) -> None:
+    tab = await visits.open()
+    await invoke(tab, "form")
+    modal = tab.get_by_test_id("modal")
+    await modal.get_by_role("radio", name="Ink").check()
+    await modal.get_by_role("checkbox", name="Oil").check()
+    await modal.get_by_role("checkbox", name="Ping me").check()
+    files = [FilePayload(name=f"{n}.txt", mimeType="text/plain", buffer=b"1") for n in "ab"]
+    await modal.get_by_label("Pictures").set_input_files(files)
+    await tab.get_by_test_id("modal-submit").click()
+    await expect(tab.get_by_test_id("message")).to_contain_text("Ink, Oil, True, a.txt b.txt")
+    await expect(modal).to_be_hidden()
+
+
+async def test_a_right_click_opens_the_menus_of_message_and_author(visits: Visits) -> None:
+    ben = await visits.open(user="ben")
+    await ben.get_by_test_id("command-input").fill("to be")
+    file = FilePayload(name="a.txt", mimeType="text/plain", buffer=b"1")
+    await ben.get_by_test_id("attach").set_input_files(file)
+    await ben.get_by_test_id("send").click()
+    tab = await visits.open()
+    said = tab.get_by_test_id("message").first
+    await expect(said).to_contain_text("a.txt")
+    await said.click(button="right")
+    await said.get_by_test_id("menu-Quote").click()
+    await expect(tab.get_by_test_id("message").nth(1)).to_contain_text("to be")
+    await said.click(button="right")
+    await said.get_by_test_id("menu-Wave").click()
+    await expect(tab.get_by_test_id("message").nth(2)).to_contain_text("ada waves at ben")
+
+
+async def test_names_are_shown_in_the_viewers_language(bot: SampleBot, visits: Visits) -> None:
+    choice = {"name": "slow", "value": "slow", "name_localizations": {"zh-CN": "慢"}}
+    option = {
+        "type": 3,
+        "name": "speed",
+        "description": "How fast",
+        "required": True,
+        "choices": [choice],
+        "name_localizations": {"zh-CN": "速度"},
+    }
+    command = {
+        "name": "imagine",
+        "description": "Draws",
+        "name_localizations": {"zh-CN": "画图"},
+        "description_localizations": {"zh-CN": "画一张图"},
+        "options": [option],
+    }
+    menu = {"type": 3, "name": "Details", "name_localizations": {"zh-CN": "详情"}}
+    assert bot.application_id is not None
+    await bot.http.bulk_upsert_global_commands(bot.application_id, [command, menu])
+    tab = await visits.open(user="lin")
+    await tab.get_by_test_id("command-input").fill("hello")
+    await tab.get_by_test_id("send").click()
+    await tab.get_by_test_id("message").click(button="right")
+    await expect(tab.get_by_test_id("menu-Details")).to_have_text("详情")
+    await tab.get_by_test_id("command-input").fill("/画")
+    await expect(tab.get_by_test_id("command-imagine")).to_have_text("/画图画一张图")
+    await tab.get_by_test_id("command-imagine").click()
+    await expect(tab.get_by_label("速度")).to_contain_text("慢")
 
 
 async def test_what_went_wrong_is_said(bot: SampleBot, visits: Visits) -> None:
