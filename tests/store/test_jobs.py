@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 
 from hypersd_core.errors import JobNotFound, StoreError
-from hypersd_core.migrations import MIGRATIONS
 from hypersd_core.request import Job, JobState, Picture
-from hypersd_core.store import FILE_NAME, Store, Usage, Waiting
+from hypersd_core.store import FILE_NAME, Store
+from hypersd_core.store.jobs import Waiting
+from hypersd_core.store.migrations import MIGRATIONS
 from tests.jobs.sample_jobs import ALICE, BOB, GUILD, OTHER_GUILD, a_request, an_origin
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 MESSAGE = {"channel_id": 2**62 + 3, "message_id": 2**62 + 5}
 
 
@@ -42,18 +43,18 @@ def a_picture(index: int = 0) -> Picture:
 
 async def a_job_in(store: Store, state: JobState) -> Job:
     """A job that went to ``state`` on the ordinary way."""
-    job = await store.add_job(a_request(), an_origin())
+    job = await store.jobs.add(a_request(), an_origin())
     if state in (JobState.RUNNING, JobState.MADE, JobState.DELIVERED):
-        assert await store.start(job.id)
+        assert await store.jobs.start(job.id)
     if state in (JobState.MADE, JobState.DELIVERED):
-        assert await store.finish(job.id, 1, [a_picture()], 310)
+        assert await store.jobs.finish(job.id, 1, [a_picture()], 310)
     if state is JobState.DELIVERED:
-        assert await store.deliver(job.id, **MESSAGE)
+        assert await store.jobs.deliver(job.id, **MESSAGE)
     if state is JobState.FAILED:
-        assert await store.fail(job.id, "The device could not finish this picture.")
+        assert await store.jobs.fail(job.id, "The device could not finish this picture.")
     if state is JobState.CANCELLED:
-        assert await store.cancel(job.id)
-    return await store.job(job.id)
+        assert await store.jobs.cancel(job.id)
+    return await store.jobs.get(job.id)
 
 
 def rows(folder: Path, sql: str) -> list[dict[str, Any]]:
@@ -67,12 +68,12 @@ async def test_rows_survive_reopening(tmp_path: Path) -> None:
     request = a_request(prompt='"quoted" ☃ 狐', seed=2**32 - 1, guidance=2.5, count=2)
     origin = an_origin(guild_id=None, private=True, locale="de")
     async with Store.open(tmp_path) as store:
-        parent = await store.add_job(a_request(), an_origin())
-        added = await store.add_job(request, origin, parent.id)
-        await store.start(added.id)
-        await store.finish(added.id, 1, [a_picture(1), a_picture(0)], 310)
+        parent = await store.jobs.add(a_request(), an_origin())
+        added = await store.jobs.add(request, origin, parent_id=parent.id)
+        await store.jobs.start(added.id)
+        await store.jobs.finish(added.id, 1, [a_picture(1), a_picture(0)], 310)
     async with Store.open(tmp_path) as store:
-        job = await store.job(added.id)
+        job = await store.jobs.get(added.id)
     assert (job.request, job.origin, job.parent_id) == (request, origin, parent.id)
     assert (job.state, job.attempt, job.gpu_ms) == (JobState.MADE, 1, 310)
     assert job.created_at == added.created_at
@@ -81,16 +82,16 @@ async def test_rows_survive_reopening(tmp_path: Path) -> None:
 
 async def test_an_unknown_job_is_not_found(store: Store) -> None:
     with pytest.raises(JobNotFound, match="There is no job 42"):
-        await store.job(42)
+        await store.jobs.get(42)
 
 
 ACTIONS: dict[str, Callable[[Store, int], Awaitable[object]]] = {
-    "start": lambda store, job_id: store.start(job_id),
-    "put back": lambda store, job_id: store.put_back(job_id),
-    "finish": lambda store, job_id: store.finish(job_id, 1, [], 1),
-    "deliver": lambda store, job_id: store.deliver(job_id, 1, 1),
-    "fail": lambda store, job_id: store.fail(job_id, "It failed."),
-    "cancel": lambda store, job_id: store.cancel(job_id),
+    "start": lambda store, job_id: store.jobs.start(job_id),
+    "put back": lambda store, job_id: store.jobs.put_back(job_id),
+    "finish": lambda store, job_id: store.jobs.finish(job_id, 1, [], 1),
+    "deliver": lambda store, job_id: store.jobs.deliver(job_id, 1, 1),
+    "fail": lambda store, job_id: store.jobs.fail(job_id, "It failed."),
+    "cancel": lambda store, job_id: store.jobs.cancel(job_id),
 }
 LEGAL = {
     ("queued", "start"): "running",
@@ -111,7 +112,7 @@ async def test_exactly_the_legal_transitions_happen(
 ) -> None:
     before = await a_job_in(store, state)
     moved = await ACTIONS[action](store, before.id)
-    after = await store.job(before.id)
+    after = await store.jobs.get(before.id)
     assert bool(moved) == ((state, action) in LEGAL)
     if moved:
         assert after.state == LEGAL[state, action]
@@ -120,28 +121,28 @@ async def test_exactly_the_legal_transitions_happen(
 
 
 async def test_start_counts_attempts_and_put_back_takes_one_off(store: Store) -> None:
-    job = await store.add_job(a_request(), an_origin())
-    started = await store.start(job.id)
+    job = await store.jobs.add(a_request(), an_origin())
+    started = await store.jobs.start(job.id)
     assert started is not None
     assert (job.attempt, started.attempt) == (0, 1)
-    await store.put_back(job.id)
-    again = await store.start(job.id)
+    await store.jobs.put_back(job.id)
+    again = await store.jobs.start(job.id)
     assert again is not None
     assert again.attempt == 1
 
 
 async def test_a_result_of_an_earlier_attempt_is_refused(store: Store) -> None:
     job = await a_job_in(store, JobState.RUNNING)
-    await store.recover()
-    assert await store.start(job.id)
-    assert not await store.finish(job.id, 1, [a_picture()], 1)
-    assert await store.finish(job.id, 2, [a_picture()], 1)
-    assert not await store.finish(job.id, 2, [a_picture()], 1)
+    await store.jobs.recover()
+    assert await store.jobs.start(job.id)
+    assert not await store.jobs.finish(job.id, 1, [a_picture()], 1)
+    assert await store.jobs.finish(job.id, 2, [a_picture()], 1)
+    assert not await store.jobs.finish(job.id, 2, [a_picture()], 1)
 
 
 async def test_of_two_deliveries_at_once_one_wins(store: Store, tmp_path: Path) -> None:
     job = await a_job_in(store, JobState.MADE)
-    results = await asyncio.gather(*(store.deliver(job.id, 1, n) for n in range(8)))
+    results = await asyncio.gather(*(store.jobs.deliver(job.id, 1, n) for n in range(8)))
     assert sum(results) == 1
     assert rows(tmp_path, "SELECT message_id FROM jobs") == [{"message_id": results.index(True)}]
 
@@ -149,19 +150,21 @@ async def test_of_two_deliveries_at_once_one_wins(store: Store, tmp_path: Path) 
 async def test_a_state_changes_with_all_its_rows_or_not_at_all(store: Store) -> None:
     job = await a_job_in(store, JobState.RUNNING)
     with pytest.raises(StoreError) as caught:
-        await store.finish(job.id, 1, [a_picture(), a_picture()], 1)  # the same index twice
+        await store.jobs.finish(job.id, 1, [a_picture(), a_picture()], 1)  # the same index twice
     assert isinstance(caught.value.__cause__, sqlite3.IntegrityError)
-    assert await store.job(job.id) == job
+    assert await store.jobs.get(job.id) == job
 
 
 async def test_a_cancelled_task_leaves_no_half_transaction(store: Store, tmp_path: Path) -> None:
     for turns in range(12):
-        task = asyncio.create_task(store.fail((await a_job_in(store, JobState.MADE)).id, "No."))
+        task = asyncio.create_task(
+            store.jobs.fail((await a_job_in(store, JobState.MADE)).id, "No.")
+        )
         for _ in range(turns):
             await asyncio.sleep(0)
         task.cancel()
         await asyncio.wait([task])
-        assert await store.add_job(a_request(), an_origin())
+        assert await store.jobs.add(a_request(), an_origin())
     differing = """SELECT jobs.id FROM jobs LEFT JOIN usage ON usage.job_id = jobs.id
                    WHERE (state = 'failed') != (outcome IS NOT NULL)"""
     assert rows(tmp_path, differing) == []
@@ -181,6 +184,8 @@ async def test_each_ended_job_leaves_one_row_of_usage(
         "guild_id": GUILD,
         "user_id": ALICE,
         "outcome": outcome,
+        "blocked": 0,
+        "preset": "",
         "pictures": int(made),
         "steps": 4,
         "width": 64,
@@ -198,50 +203,87 @@ async def test_waited_ms_is_the_time_before_the_start(store: Store, tmp_path: Pa
             """UPDATE jobs SET created_at = '2030-01-01T00:00:00.000000+00:00',
                                started_at = '2030-01-01T00:00:01.234000+00:00'"""
         )
-    await store.deliver(job.id, **MESSAGE)
+    await store.jobs.deliver(job.id, **MESSAGE)
     assert rows(tmp_path, "SELECT waited_ms FROM usage") == [{"waited_ms": 1234}]
 
 
-async def test_usage_adds_up_by_outcome(store: Store) -> None:
-    for state in (JobState.DELIVERED, JobState.DELIVERED, JobState.FAILED, JobState.MADE):
+async def test_an_ended_job_leaves_one_row_of_usage(store: Store, tmp_path: Path) -> None:
+    for state in (JobState.DELIVERED, JobState.FAILED, JobState.MADE):
         await a_job_in(store, state)
-    assert await store.usage_of(BOB) == ()
-    assert await store.usage_of(ALICE) == (
-        Usage(outcome=JobState.DELIVERED, jobs=2, pictures=2, gpu_ms=620),
-        Usage(outcome=JobState.FAILED, jobs=1, pictures=0, gpu_ms=0),
-    )
+    assert rows(tmp_path, "SELECT outcome, pictures, gpu_ms FROM usage ORDER BY job_id") == [
+        {"outcome": "delivered", "pictures": 1, "gpu_ms": 310},
+        {"outcome": "failed", "pictures": 0, "gpu_ms": 0},
+    ]
+
+
+async def test_a_blocked_job_is_told_from_one_that_broke(store: Store, tmp_path: Path) -> None:
+    job = await store.jobs.add(a_request(), an_origin(), preset="Ink")
+    await store.jobs.start(job.id)
+    assert await store.jobs.fail(job.id, "Not here.", blocked=True)
+    assert (await store.jobs.get(job.id)).blocked
+    assert rows(tmp_path, "SELECT blocked, preset FROM usage") == [{"blocked": 1, "preset": "Ink"}]
+
+
+async def test_a_job_is_found_by_the_message_that_shows_it(store: Store) -> None:
+    job = await a_job_in(store, JobState.DELIVERED)
+    assert await store.jobs.shown_by(MESSAGE["message_id"]) == job
+    assert job.message == (MESSAGE["channel_id"], MESSAGE["message_id"])
+    assert await store.jobs.shown_by(1) is None
+
+
+async def test_deleted_pictures_leave_the_job(store: Store) -> None:
+    job = await a_job_in(store, JobState.DELIVERED)
+    assert await store.jobs.delete_pictures(job.id)
+    assert not await store.jobs.delete_pictures(job.id)
+    left = await store.jobs.get(job.id)
+    assert left.is_deleted
+    assert left.pictures == ()
+
+
+async def test_open_jobs_are_those_without_an_end(store: Store) -> None:
+    jobs = [await a_job_in(store, state) for state in JobState]
+    is_open = {JobState.QUEUED, JobState.RUNNING, JobState.MADE}
+    expected = [job.id for job in jobs if job.state in is_open]
+    assert [job.id for job in await store.jobs.open(user_id=ALICE)] == expected
+    assert [job.id for job in await store.jobs.open(guild_id=GUILD)] == expected
+    assert await store.jobs.open(user_id=BOB) == ()
+    assert await store.jobs.open(guild_id=OTHER_GUILD) == ()
 
 
 async def test_only_queued_jobs_count_as_waiting(store: Store) -> None:
     await a_job_in(store, JobState.RUNNING)
     for user_id, guild_id in ((ALICE, GUILD), (ALICE, OTHER_GUILD), (BOB, GUILD), (BOB, None)):
-        await store.add_job(a_request(), an_origin(user_id=user_id, guild_id=guild_id))
-    assert await store.waiting_count(ALICE, GUILD) == Waiting(user=2, guild=2)
-    assert await store.waiting_count(BOB, None) == Waiting(user=2, guild=0)
+        await store.jobs.add(a_request(), an_origin(user_id=user_id, guild_id=guild_id))
+    assert await store.jobs.waiting_count(ALICE, GUILD) == Waiting(user=2, guild=2)
+    assert await store.jobs.waiting_count(BOB, None) == Waiting(user=2, guild=0)
 
 
-async def test_recover_gives_a_lost_job_a_second_chance_and_no_third(store: Store) -> None:
+async def test_recover_gives_a_lost_job_a_second_chance_and_no_third(
+    store: Store, tmp_path: Path
+) -> None:
     lost = await a_job_in(store, JobState.RUNNING)
     waiting = await a_job_in(store, JobState.QUEUED)
     made = await a_job_in(store, JobState.MADE)
-    first = await store.recover()
+    first = await store.jobs.recover()
     assert [job.id for job in first.queued] == [lost.id, waiting.id]
     assert first.made == (made,)
     assert first.failed == ()
-    await store.start(lost.id)
-    second = await store.recover()
+    await store.jobs.start(lost.id)
+    second = await store.jobs.recover()
     assert [job.id for job in second.queued] == [waiting.id]
     (failed,) = second.failed
     assert (failed.id, failed.state, failed.attempt) == (lost.id, JobState.FAILED, 2)
     assert failed.failure.startswith("The bot stopped")
-    assert (await store.recover()).failed == ()
-    assert [usage.jobs for usage in await store.usage_of(ALICE)] == [1]
+    assert (await store.jobs.recover()).failed == ()
+    assert rows(tmp_path, "SELECT job_id FROM usage") == [{"job_id": lost.id}]
 
 
 async def test_all_tables_are_strict_and_times_sort_as_text(store: Store, tmp_path: Path) -> None:
     await a_job_in(store, JobState.DELIVERED)
     tables = rows(tmp_path, "PRAGMA table_list")
-    assert {t["name"] for t in tables if t["strict"]} == {"jobs", "pictures", "usage"}
+    ours = [t for t in tables if not t["name"].startswith("sqlite_")]
+    assert {"jobs", "pictures", "usage", "presets", "guilds"} <= {t["name"] for t in ours}
+    assert all(t["strict"] for t in ours)
     assert rows(tmp_path, "PRAGMA journal_mode") == [{"journal_mode": "wal"}]
     (times,) = rows(tmp_path, "SELECT created_at, started_at, made_at, delivered_at FROM jobs")
     assert {len(at) for at in times.values()} == {len("2030-01-01T00:00:00.000000+00:00")}
@@ -252,16 +294,16 @@ async def test_a_failing_migration_leaves_the_version_before_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bad = "CREATE TABLE second (id INTEGER) STRICT; INSERT INTO nowhere VALUES (1);"
-    monkeypatch.setattr("hypersd_core.store.MIGRATIONS", (*MIGRATIONS, bad))
+    monkeypatch.setattr("hypersd_core.store.database.MIGRATIONS", (*MIGRATIONS, bad))
     with pytest.raises(StoreError, match="nowhere"):
         async with Store.open(tmp_path):
             pass
     assert rows(tmp_path, "PRAGMA user_version") == [{"user_version": len(MIGRATIONS)}]
     assert rows(tmp_path, "SELECT name FROM sqlite_schema WHERE name = 'second'") == []
     good = "CREATE TABLE second (id INTEGER) STRICT;"
-    monkeypatch.setattr("hypersd_core.store.MIGRATIONS", (*MIGRATIONS, good))
+    monkeypatch.setattr("hypersd_core.store.database.MIGRATIONS", (*MIGRATIONS, good))
     async with Store.open(tmp_path) as store:
-        assert await store.add_job(a_request(), an_origin())
+        assert await store.jobs.add(a_request(), an_origin())
     assert rows(tmp_path, "PRAGMA user_version") == [{"user_version": len(MIGRATIONS) + 1}]
 
 
