@@ -15,6 +15,7 @@ from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 
 from hypersd_core.errors import InvalidPicture, InvalidRequest
+from hypersd_core.i18n import say
 from hypersd_core.infotext import MAX_INFOTEXT_CHARS, Infotext, infotext, read_infotext
 from hypersd_core.input_pictures import UNREADABLE
 from hypersd_core.request import EncodedPicture, GenerationRequest
@@ -85,8 +86,12 @@ def encode_picture(
         picture = picture.resize(size, Image.Resampling.LANCZOS)
     if format.suffix == "webp" and max(picture.size) > MAX_WEBP_SIDE_PX:
         raise InvalidRequest(
-            f"A WebP picture has at most {MAX_WEBP_SIDE_PX:,} pixels a side, and this one has "
-            f"{max(picture.size):,}: take PNG, or enlarge it less."
+            say(
+                "A WebP picture has at most {most:,} pixels a side, and this one has {side:,}: "
+                "take PNG, or enlarge it less.",
+                most=MAX_WEBP_SIDE_PX,
+                side=max(picture.size),
+            )
         )
     text = infotext(request, index, hashes=hashes)
     file = io.BytesIO()
@@ -120,8 +125,11 @@ def infotext_of(data: bytes) -> Infotext:
     text = parameters_of(data)
     if text is None:
         raise InvalidPicture(
-            "The picture holds no parameters text: only PNG, WebP and JPEG files as A1111 and this "
-            "bot write them do; ComfyUI's hold a workflow, and chats often take the text out."
+            say(
+                "The picture holds no parameters text: only PNG, WebP and JPEG files as A1111 and "
+                "this bot write them do; ComfyUI's hold a workflow, and chats often take the text "
+                "out."
+            )
         )
     return read_infotext(text)
 

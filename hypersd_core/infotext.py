@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from hypersd_core.errors import InvalidRequest
+from hypersd_core.i18n import say
 from hypersd_core.prompt import LoraTag
 from hypersd_core.request import LANCZOS, LATENT, MAX_SEED, Emphasis, GenerationRequest
 from hypersd_core.sampling import SAMPLING_METHODS
@@ -81,7 +82,11 @@ def read_infotext(text: str) -> Infotext:
     """
     if len(text) > MAX_INFOTEXT_CHARS:
         raise InvalidRequest(
-            f"The text has {len(text):,} characters; at most {MAX_INFOTEXT_CHARS:,} can be read."
+            say(
+                "The text has {chars:,} characters; at most {most:,} can be read.",
+                chars=len(text),
+                most=MAX_INFOTEXT_CHARS,
+            )
         )
     for candidate in _unwrapped(text.replace("\r\n", "\n").strip()):
         *lines, last = candidate.split("\n")
@@ -225,10 +230,14 @@ def _inside(text: str) -> Infotext:
                 return _with_prompts(before.replace(_NEGATIVE, f"\n{_NEGATIVE}"), parameters)
     if text.lstrip().startswith("{") and ('"class_type"' in text or '"nodes"' in text):
         raise InvalidRequest(
-            "This is a workflow of ComfyUI, which cannot be read: "
-            'paste a text in the form of A1111, with a line such as "Steps: 4, Sampler: TCD, ...".'
+            say(
+                "This is a workflow of ComfyUI, which cannot be read: paste a text in the form of "
+                'A1111, with a line such as "Steps: 4, Sampler: TCD, ...".'
+            )
         )
     raise InvalidRequest(
-        "The text holds no parameters: "
-        'one of its lines must be such as "Steps: 4, Sampler: TCD, CFG scale: 1, Seed: 7".'
+        say(
+            "The text holds no parameters: one of its lines must be such as "
+            '"Steps: 4, Sampler: TCD, CFG scale: 1, Seed: 7".'
+        )
     )

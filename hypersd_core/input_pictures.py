@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms
 
 from hypersd_core.errors import InvalidPicture, StoreError
+from hypersd_core.i18n import say
 from hypersd_core.whole_file import write_whole
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
@@ -85,7 +86,10 @@ class InputPictures:
         pixels = np.asarray(mask)
         if not pixels.any():
             raise InvalidPicture(
-                "The mask is black everywhere: make it white where the picture is to be drawn anew."
+                say(
+                    "The mask is black everywhere: make it white where the picture is to be drawn "
+                    "anew."
+                )
             )
         return self.keep(pixels)
 
@@ -99,7 +103,10 @@ class InputPictures:
             write_whole(self._folder / name, file.getbuffer())
         except OSError as error:
             raise StoreError(
-                f"The input picture cannot be kept in the bot's data folder: {error.strerror}."
+                say(
+                    "The input picture cannot be kept in the bot's data folder: {reason}.",
+                    reason=error.strerror,
+                )
             ) from error
         return name
 
@@ -127,13 +134,15 @@ class InputPictures:
 
     def _read(self, name: str) -> Image.Image:
         if _NAME.fullmatch(name) is None:
-            raise InvalidPicture(f"{name!r} is not the name of an input picture.")
+            raise InvalidPicture(say("{name!r} is not the name of an input picture.", name=name))
         try:
             with Image.open(self._folder / name, formats=["PNG"]) as picture:
                 picture.load()
                 return picture
         except UNREADABLE as error:
-            raise InvalidPicture("The input picture is no longer here: send it again.") from error
+            raise InvalidPicture(
+                say("The input picture is no longer here: send it again.")
+            ) from error
 
 
 def _check_proportions(mask: tuple[int, int], picture: tuple[int, int]) -> None:
@@ -141,8 +150,12 @@ def _check_proportions(mask: tuple[int, int], picture: tuple[int, int]) -> None:
     (width, height), (across, down) = mask, picture
     if abs(width * down - height * across) > max(width, height, across, down):
         raise InvalidPicture(
-            f"The mask has {width}x{height} pixels, the picture {across}x{down}: "
-            "they must have the same proportions."
+            say(
+                "The mask has {mask} pixels, the picture {picture}: they must have the same "
+                "proportions.",
+                mask=f"{width}x{height}",
+                picture=f"{across}x{down}",
+            )
         )
 
 
@@ -153,8 +166,11 @@ def _decoded(data: bytes) -> Image.Image:
     """
     if len(data) > MAX_INPUT_BYTES:
         raise InvalidPicture(
-            f"The picture has {len(data) / 2**20:.1f} MiB; "
-            f"at most {MAX_INPUT_BYTES // 2**20} MiB are allowed."
+            say(
+                "The picture has {size:.1f} MiB; at most {most} MiB are allowed.",
+                size=len(data) / 2**20,
+                most=MAX_INPUT_BYTES // 2**20,
+            )
         )
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
@@ -164,11 +180,14 @@ def _decoded(data: bytes) -> Image.Image:
             plain = _in_plain_mode(picture)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise InvalidPicture(
-            f"The picture has too many pixels: at most {MAX_INPUT_PIXELS:,} are allowed."
+            say(
+                "The picture has too many pixels: at most {most:,} are allowed.",
+                most=MAX_INPUT_PIXELS,
+            )
         ) from error
     except UNREADABLE as error:
         raise InvalidPicture(
-            "The file is damaged or no picture: send a PNG, JPEG, WebP or GIF file."
+            say("The file is damaged or no picture: send a PNG, JPEG, WebP or GIF file.")
         ) from error
     if plain.size != size:
         plain = plain.resize(size, Image.Resampling.LANCZOS)
@@ -180,15 +199,27 @@ def _reduced_size(width: int, height: int) -> tuple[int, int]:
     """The size to keep of a picture of this size. Raises InvalidPicture."""
     if width * height > MAX_INPUT_PIXELS:
         raise InvalidPicture(
-            f"The picture has {width}x{height} = {width * height:,} pixels; "
-            f"at most {MAX_INPUT_PIXELS:,} are allowed."
+            say(
+                "The picture has {width}x{height} = {pixels:,} pixels; at most {most:,} are "
+                "allowed.",
+                width=width,
+                height=height,
+                pixels=width * height,
+                most=MAX_INPUT_PIXELS,
+            )
         )
     scale = min(1, MAX_KEPT_SIDE_PX / max(width, height, 1))
     kept = round(width * scale), round(height * scale)
     if min(kept) < MIN_INPUT_SIDE_PX:
         raise InvalidPicture(
-            f"The picture has {width}x{height} pixels; at least {MIN_INPUT_SIDE_PX} a side are "
-            f"needed, after a longer side is reduced to {MAX_KEPT_SIDE_PX:,}."
+            say(
+                "The picture has {width}x{height} pixels; at least {least} a side are needed, "
+                "after a longer side is reduced to {most:,}.",
+                width=width,
+                height=height,
+                least=MIN_INPUT_SIDE_PX,
+                most=MAX_KEPT_SIDE_PX,
+            )
         )
     return kept
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from hypersd_core.errors import HyperSDError, InvalidRequest, ModelError, RecipeUnknown
+from hypersd_core.i18n import say, say_again, say_shipped
 from hypersd_core.models import Kind, ModelFile, ModelSpec
 from hypersd_core.recipe_book import PLAIN, RecipeBook, sidecar
 from hypersd_core.recipes import Recipe
@@ -154,23 +155,33 @@ class Library:
         recipe = self._book.named(name)
         if recipe.undrawable:
             raise InvalidRequest(
-                f"The recipe {recipe.name} cannot be drawn with: {recipe.undrawable}"
+                say(
+                    "The recipe {recipe} cannot be drawn with: {reason}",
+                    recipe=recipe.name,
+                    reason=say_shipped(recipe.undrawable),
+                )
             )
         return recipe
 
     def unknown(self, choice: Choice) -> RecipeUnknown:
         """The error that asks how ``choice`` wants to be drawn with."""
         names = self._book.nearest(choice.file)
-        place = f"{sidecar(choice.file).name} {_place(choice.file)}"
-        advice = f"write a recipe into {place}"
         if names:
-            advice = (
-                f'choose a recipe such as {", ".join(names)}, or write recipe = "{names[0]}" into '
-                f"{place}"
+            sentence = say(
+                "Nothing says how {file} wants to be drawn with: choose a recipe such as {names}, "
+                'or write recipe = "{first}" into {place}.',
+                file=choice.file.name,
+                names=", ".join(names),
+                first=names[0],
+                place=_place(choice.file),
             )
-        return RecipeUnknown(
-            f"Nothing says how {choice.file.name} wants to be drawn with: {advice}."
-        )
+        else:
+            sentence = say(
+                "Nothing says how {file} wants to be drawn with: write a recipe into {place}.",
+                file=choice.file.name,
+                place=_place(choice.file),
+            )
+        return RecipeUnknown(sentence)
 
     def look_at(self, file: ModelFile) -> Choice:
         """``file``, which may lie anywhere, with its recipe and its problem. Reads files; blocks.
@@ -192,11 +203,16 @@ class Library:
         try:
             recipe = self._book.recipe_of(file, self._sha256)
         except (HyperSDError, OSError) as error:
-            sentence = str(error) if isinstance(error, HyperSDError) else _unreadable(file)
+            sentence = error.sentence if isinstance(error, HyperSDError) else _unreadable(file)
             return Choice(file=file, recipe=None, problem=file.obstacle or sentence), error
         problem = file.obstacle
         if recipe is not None and recipe.undrawable:
-            problem = f"{file.name} is recognised as {recipe.title}, but: {recipe.undrawable}"
+            problem = say(
+                "{file} is recognised as {recipe}, but: {reason}",
+                file=file.name,
+                recipe=recipe.title,
+                reason=say_shipped(recipe.undrawable),
+            )
         return Choice(file=file, recipe=recipe, problem=problem), None
 
     def _publish(self, files: Sequence[ModelFile], known: Mapping[Path, Choice]) -> None:
@@ -207,9 +223,9 @@ class Library:
         file = self._files.find(name, *kinds)
         choice = self._choices.get(file.path)
         if choice is None or not _is_of(file, choice):
-            raise ModelError(file.obstacle or _arrived(file))
+            raise ModelError(say_again(file.obstacle) or _arrived(file))
         if choice.problem:
-            raise ModelError(choice.problem)
+            raise ModelError(say_again(choice.problem))
         return choice
 
     def _base(self, unet: Choice) -> ModelFile:
@@ -220,8 +236,12 @@ class Library:
             if file.family == unet.file.family:
                 return file
             raise ModelError(
-                f"{name} cannot lend its parts to {unet.file.name}: both must be "
-                f"{_label(unet.file)}."
+                say(
+                    "{base} cannot lend its parts to {unet}: both must be {family}.",
+                    base=name,
+                    unet=unet.file.name,
+                    family=_label(unet.file),
+                )
             )
         lenders = [c for c in self.models() if _may_lend(c.file, unet.file)]
         for choice in lenders:
@@ -229,13 +249,17 @@ class Library:
                 return choice.file
         for file in self._files.files():
             if _may_lend(file, unet.file) and not _is_of(file, self._choices.get(file.path)):
-                raise ModelError(file.obstacle or _arrived(file))
-        there_are = ", ".join(choice.file.name for choice in lenders) or "none yet"
+                raise ModelError(say_again(file.obstacle) or _arrived(file))
+        there_are = ", ".join(choice.file.name for choice in lenders) or say("none yet")
         raise ModelError(
-            f'{unet.file.name} is a UNet alone: write base = "NAME" into '
-            f"{sidecar(unet.file).name} {_place(unet.file)}, with the name of the "
-            f"{_label(unet.file)} checkpoint that lends it text encoders and VAE; "
-            f"there are {there_are}."
+            say(
+                '{unet} is a UNet alone: write base = "NAME" into {place}, with the name of the '
+                "{family} checkpoint that lends it text encoders and VAE; there are {names}.",
+                unet=unet.file.name,
+                place=_place(unet.file),
+                family=_label(unet.file),
+                names=there_are,
+            )
         )
 
     def _usable(self, kind: Kind) -> tuple[ModelFile, ...]:
@@ -248,7 +272,9 @@ def _is_of(file: ModelFile, choice: Choice | None) -> bool:
 
 
 def _arrived(file: ModelFile) -> str:
-    return f"{file.name} has just arrived and is being looked at: try again in a moment."
+    return say(
+        "{file} has just arrived and is being looked at: try again in a moment.", file=file.name
+    )
 
 
 def _may_lend(file: ModelFile, unet: ModelFile) -> bool:
@@ -257,17 +283,20 @@ def _may_lend(file: ModelFile, unet: ModelFile) -> bool:
 
 def _usable(file: ModelFile) -> ModelFile:
     if file.obstacle:
-        raise ModelError(file.obstacle)
+        raise ModelError(say_again(file.obstacle))
     return file
 
 
 def _label(file: ModelFile) -> str:
-    return file.family.label if file.family else "of one family"
+    return file.family.label if file.family else say("of one family")
 
 
 def _place(file: ModelFile) -> str:
-    return "beside it" if sidecar(file).parent == file.path.parent else "in its folder"
+    place = sidecar(file)
+    if place.parent == file.path.parent:
+        return say("{sidecar} beside it", sidecar=place.name)
+    return say("{sidecar} in its folder", sidecar=place.name)
 
 
 def _unreadable(file: ModelFile) -> str:
-    return f"{file.name} cannot be read."
+    return say("{file} cannot be read.", file=file.name)

@@ -5,6 +5,7 @@ Every note is one sentence. Nothing here changes the request.
 
 from collections.abc import Iterator
 
+from hypersd_core.i18n import say, say_all, say_many
 from hypersd_core.models import Family
 from hypersd_core.passes import Pass, passes
 from hypersd_core.prompt import prompt_notes
@@ -34,25 +35,43 @@ def notes(request: GenerationRequest, asked: Asked) -> tuple[str, ...]:
 def _about_steps(request: GenerationRequest, recipe: Recipe) -> Iterator[str]:
     if recipe.timesteps and not request.timesteps:
         trained = ", ".join(map(str, recipe.timesteps))
-        yield (
-            f"{recipe.title} was trained at timesteps {trained}; in {_steps(request.steps)} the "
-            "sampler takes its own."
+        yield say(
+            "{recipe} was trained at timesteps {timesteps}; in {steps} the sampler takes its own.",
+            recipe=recipe.title,
+            timesteps=trained,
+            steps=_steps(request.steps),
         )
     elif recipe.steps_made_for:
         least, most = recipe.steps_made_for
         if not least <= request.steps <= most:
-            meant = _steps(most) if least == most else f"{least} to {most} steps"
-            yield f"{recipe.title} is made for {meant}: {request.steps} may look worse."
+            few = say("{least} to {most} steps", least=least, most=most)
+            yield say(
+                "{recipe} is made for {steps}: {asked} may look worse.",
+                recipe=recipe.title,
+                steps=_steps(most) if least == most else few,
+                asked=request.steps,
+            )
 
 
 def _about_guidance(request: GenerationRequest, recipe: Recipe) -> Iterator[str]:
     if request.negative.strip() and request.guidance <= 1:
-        without = f", and {recipe.title} is made for none" if recipe.guidance <= 1 else ""
-        yield f"The negative prompt does nothing: it needs a guidance above 1{without}."
+        if recipe.guidance <= 1:
+            yield say(
+                "The negative prompt does nothing: it needs a guidance above 1, and {recipe} is "
+                "made for none.",
+                recipe=recipe.title,
+            )
+        else:
+            yield say("The negative prompt does nothing: it needs a guidance above 1.")
     if request.guidance > max(recipe.highest_guidance, recipe.guidance):
         limit = recipe.highest_guidance
-        meant = "no guidance" if limit <= 1 else f"a guidance of at most {limit:g}"
-        yield f"{recipe.title} is made for {meant}: {request.guidance:g} may burn the picture."
+        most = say("a guidance of at most {limit:g}", limit=limit)
+        yield say(
+            "{recipe} is made for {meant}: {guidance:g} may burn the picture.",
+            recipe=recipe.title,
+            meant=say("no guidance") if limit <= 1 else most,
+            guidance=request.guidance,
+        )
 
 
 def _about_eta(request: GenerationRequest, asked: Asked) -> Iterator[str]:
@@ -60,39 +79,46 @@ def _about_eta(request: GenerationRequest, asked: Asked) -> Iterator[str]:
     if asked.flags.eta in {None, asked.recipe.eta}:
         return
     if not method.uses_eta:
-        yield f"Eta does nothing with the sampler {method.full_label}."
+        yield say("Eta does nothing with the sampler {sampler}.", sampler=method.full_label)
     elif request.sampler != "ddim":  # its last step adds noise, too
         runs = passes(request)
         if runs and all(run.steps_taken == 1 for run in runs):
-            yield f"Eta does nothing in one step: the last step of {method.full_label} adds none."
+            yield say(
+                "Eta does nothing in one step: the last step of {sampler} adds none.",
+                sampler=method.full_label,
+            )
 
 
 def _about_clip_skip(asked: Asked) -> Iterator[str]:
     if (asked.flags.clip_skip or 1) > 1 and asked.model.file.family is Family.SDXL:
-        yield "Clip skip does nothing with SDXL, which always leaves the last layer out."
+        yield say("Clip skip does nothing with SDXL, which always leaves the last layer out.")
 
 
 def _about_loras(request: GenerationRequest, asked: Asked) -> Iterator[str]:
     few_step: list[str] = []
     for tag, lora in zip(request.loras, asked.loras, strict=True):
         if not tag.weight and not tag.text_weight:
-            yield f"The LoRA {tag.name} does nothing: its weight is 0."
+            yield say("The LoRA {name} does nothing: its weight is 0.", name=tag.name)
         elif lora.recipe is not None and tag.weight:
             few_step.append(tag.name)
         elif lora.recipe is None and _NAMELESS in lora.file.path.name:
-            yield (
-                f"The LoRA {tag.name} is taken for a style; if it is one for few steps, its name "
-                "does not say which: it needs a recipe."
+            yield say(
+                "The LoRA {name} is taken for a style; if it is one for few steps, its name does "
+                "not say which: it needs a recipe.",
+                name=tag.name,
             )
     if len(few_step) > 1:
-        yield (
-            f"{' and '.join(few_step)} are both made for few steps and may spoil each other; "
-            f"the sampling is that of {asked.recipe.title}."
+        yield say(
+            "{names} are both made for few steps and may spoil each other; the sampling is that of "
+            "{recipe}.",
+            names=say_all(few_step),
+            recipe=asked.recipe.title,
         )
     elif few_step and asked.model.is_for_few_steps:
-        yield (
-            f"{asked.model.file.name} is made for few steps already, so {few_step[0]} may be too "
-            "much."
+        yield say(
+            "{model} is made for few steps already, so {lora} may be too much.",
+            model=asked.model.file.name,
+            lora=few_step[0],
         )
 
 
@@ -112,15 +138,19 @@ def _about_size(request: GenerationRequest, asked: Asked) -> Iterator[str]:
     if request.source is None or start.size is None:
         return
     if start.is_canvas and drawn != start.size and asked.flags.size is None:
-        yield (
-            "The canvas has {}x{} pixels and the model at most {} a side: it is drawn at {}x{}, "
-            "and the picture on it is resampled.".format(
-                *start.size, asked.recipe.max_side_px, *drawn
-            )
+        yield say(
+            "The canvas has {canvas} pixels and the model at most {most} a side: it is drawn at "
+            "{drawn}, and the picture on it is resampled.",
+            canvas="{}x{}".format(*start.size),
+            most=asked.recipe.max_side_px,
+            drawn="{}x{}".format(*drawn),
         )
     grows = any(wanted > has for wanted, has in zip(drawn, start.size, strict=True))
     if asked.flags.upscaler is not None and request.hires is None and not grows:
-        yield f"The upscaler {request.source.upscaler} does nothing: the picture need not grow."
+        yield say(
+            "The upscaler {name} does nothing: the picture need not grow.",
+            name=request.source.upscaler,
+        )
 
 
 def _about_strengths(request: GenerationRequest) -> Iterator[str]:
@@ -130,7 +160,7 @@ def _about_strengths(request: GenerationRequest) -> Iterator[str]:
         yield _sentence(_meaning(request, runs[0] if request.source.strength else None))
     if request.hires is not None:
         meaning = _meaning(request, runs[-1] if request.hires.strength else None)
-        yield _sentence(f"hires: {meaning}")
+        yield _sentence(say("hires: {meaning}", meaning=meaning))
 
 
 def _meaning(request: GenerationRequest, run: Pass | None) -> str:
@@ -140,8 +170,8 @@ def _meaning(request: GenerationRequest, run: Pass | None) -> str:
 
 
 def _steps(count: int) -> str:
-    return "1 step" if count == 1 else f"{count} steps"
+    return say_many("1 step", "{n} steps", count)
 
 
 def _sentence(words: str) -> str:
-    return f"{words[0].upper()}{words[1:]}."
+    return say("{words}.", words=f"{words[0].upper()}{words[1:]}")

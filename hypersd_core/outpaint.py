@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from hypersd_core.errors import InvalidRequest
+from hypersd_core.i18n import say
 from hypersd_core.request import MAX_SIDE_PX, SIZE_MULTIPLE_PX
 
 OVERLAP_PX = 16
@@ -24,16 +25,27 @@ def outpaint_canvas(
     height, width, _ = picture.shape
     if min(left, top, right, bottom) < 0 or max(left, top, right, bottom) == 0:
         raise InvalidRequest(
-            "A picture must grow by at least one pixel at one of its sides and nowhere shrink, got "
-            f"{left} left, {top} top, {right} right, {bottom} bottom."
+            say(
+                "A picture must grow by at least one pixel at one of its sides and nowhere shrink, "
+                "got {left} left, {top} top, {right} right, {bottom} bottom.",
+                left=left,
+                top=top,
+                right=right,
+                bottom=bottom,
+            )
         )
     left, right = _rounded_up(width, left, right)
     top, bottom = _rounded_up(height, top, bottom)
     size = (left + width + right, top + height + bottom)
     if max(size) > MAX_SIDE_PX:
         raise InvalidRequest(
-            f"The canvas would have {size[0]}x{size[1]} pixels; "
-            f"at most {MAX_SIDE_PX:,} a side are allowed."
+            say(
+                "The canvas would have {width}x{height} pixels; at most {most:,} a side are "
+                "allowed.",
+                width=size[0],
+                height=size[1],
+                most=MAX_SIDE_PX,
+            )
         )
     repeated = np.pad(picture, ((top, bottom), (left, right), (0, 0)), mode="edge")
     canvas = np.array(Image.fromarray(repeated).filter(ImageFilter.GaussianBlur(BLUR_RADIUS_PX)))

@@ -5,6 +5,7 @@ import re
 
 from hypersd_core.errors import InvalidRequest, ModelNotFound
 from hypersd_core.flags import PromptFlags
+from hypersd_core.i18n import say
 from hypersd_core.infotext import read_infotext
 from hypersd_core.library import Library
 from hypersd_core.redraw import Redraw, options_of
@@ -39,6 +40,11 @@ def wish_again(
             library.model(options.model)
         except ModelNotFound:
             instead = library.model().file.name
-            notes.append(f"The model {options.model} is not here: drawn with {instead} instead.")
+            note = say(
+                "The model {model} is not here: drawn with {instead} instead.",
+                model=options.model,
+                instead=instead,
+            )
+            notes.append(note)
             options = dataclasses.replace(options, model=None)
     return Wish(prompt=earlier.prompt, flags=over(said, options)), tuple(notes)

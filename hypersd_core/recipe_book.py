@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from hypersd_core.errors import InvalidRequest, ModelError
 from hypersd_core.file_names import NamePattern, spaced_words
+from hypersd_core.i18n import say
 from hypersd_core.models import Family, ModelFile
 from hypersd_core.recipe_toml import Values, build, checked, lacking, parse_values, read_toml
 from hypersd_core.recipes import Recipe
@@ -66,11 +67,17 @@ class RecipeBook:
         if recipe := self._recipes.get(name.strip().lower()):
             return recipe
         close = difflib.get_close_matches(name.strip().lower(), self._recipes, n=3, cutoff=0.3)
-        raise InvalidRequest(
-            f"There is no recipe {name!r}; close to it are {', '.join(close)}."
-            if close
-            else f"There is no recipe {name!r}; there are {', '.join(self._recipes)}."
-        )
+        if close:
+            names = ", ".join(close)
+            sentence = say(
+                "There is no recipe {name!r}; close to it are {names}.", name=name, names=names
+            )
+        else:
+            names = ", ".join(self._recipes)
+            sentence = say(
+                "There is no recipe {name!r}; there are {names}.", name=name, names=names
+            )
+        raise InvalidRequest(sentence)
 
     def recipe_of(self, file: ModelFile, sha256: Callable[[Path], str]) -> Recipe | None:
         """How ``file`` wants to be drawn with; None where nothing says it. Reads files.
@@ -97,7 +104,8 @@ class RecipeBook:
 
     def _by_sidecar(self, path: Path, file: ModelFile, sha256: Callable[[Path], str]) -> Recipe:
         """A whole recipe, or changes to one: to that which it names, else to the file's own."""
-        where = path.name if _is_single(file) else f"{path.name} of {file.name}"
+        is_single, place = _is_single(file), path.name
+        where = place if is_single else say("{sidecar} of {file}", sidecar=place, file=file.name)
         table = read_toml(path, where=where)
         name = table.pop("recipe", None)
         values = parse_values(table, where=where, folder=path.parent)
@@ -112,8 +120,13 @@ class RecipeBook:
             recipe = checked(replace(known, **values), where=where)
         if file.family and recipe.family and recipe.family != file.family:
             raise ModelError(
-                f"The recipe {where} is for {recipe.family.label}, but {file.name} is "
-                f"{file.family.label}."
+                say(
+                    "The recipe {where} is for {family}, but {file} is {other}.",
+                    where=where,
+                    family=recipe.family.label,
+                    file=file.name,
+                    other=file.family.label,
+                )
             )
         return recipe
 
@@ -124,7 +137,14 @@ class RecipeBook:
         try:
             return self.named(str(name))
         except InvalidRequest as error:
-            raise ModelError(f"The recipe {where} has recipe = {name!r}: {error}") from error
+            raise ModelError(
+                say(
+                    "The recipe {where} has recipe = {name!r}: {problem}",
+                    where=where,
+                    name=name,
+                    problem=error.sentence,
+                )
+            ) from error
 
     def _by_content(self, file: ModelFile, sha256: Callable[[Path], str]) -> Recipe | None:
         return self._by_sha256.get(sha256(file.path)) if self.may_read(file) else None
@@ -163,13 +183,23 @@ def _is_for(recipe: Recipe, file: ModelFile) -> bool:
 
 def _read_defaults(tables: object, path: Path) -> dict[Family, dict[str, Any]]:
     if not isinstance(tables, dict):
-        raise ModelError(f"The recipe defaults in {path} must be tables, got {tables!r}.")
+        raise ModelError(
+            say(
+                "The recipe defaults in {path} must be tables, got {value!r}.",
+                path=path,
+                value=tables,
+            )
+        )
     known = tuple(Family)
     for name in tables:
         if name not in known:
             raise ModelError(
-                f"The recipe defaults.{name} in {path} is for no family; there are "
-                f"{', '.join(known)}."
+                say(
+                    "The recipe defaults.{name} in {path} is for no family; there are {names}.",
+                    name=name,
+                    path=path,
+                    names=", ".join(known),
+                )
             )
     return {
         Family(name): parse_values(table, where=f"defaults.{name} in {path}", folder=path.parent)

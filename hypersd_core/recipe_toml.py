@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from hypersd_core.errors import InvalidRequest, ModelError
+from hypersd_core.i18n import say
 from hypersd_core.models import Family, Kind
 from hypersd_core.recipes import Recipe, Release
 from hypersd_core.request import MAX_LORA_WEIGHT, Emphasis, GenerationRequest
@@ -31,12 +32,22 @@ def read_toml(path: Path, *, where: str) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except tomllib.TOMLDecodeError as error:
-        raise ModelError(f"The recipe {where} is no TOML{_place_of(error)}.") from error
+        place = _place_of(error)
+        raise ModelError(
+            say("The recipe {where} is no TOML{place}.", where=where, place=place)
+        ) from error
     except UnicodeDecodeError as error:
-        raise ModelError(f"The recipe {where} cannot be read: it must be UTF-8.") from error
+        raise ModelError(
+            say("The recipe {where} cannot be read: it must be UTF-8.", where=where)
+        ) from error
     except OSError as error:
-        problem = error.strerror or "an unknown error"
-        raise ModelError(f"The recipe {where} cannot be read: {problem}.") from error
+        raise ModelError(
+            say(
+                "The recipe {where} cannot be read: {problem}.",
+                where=where,
+                problem=error.strerror or say("an unknown error"),
+            )
+        ) from error
 
 
 def _place_of(error: tomllib.TOMLDecodeError) -> str:
@@ -52,19 +63,37 @@ def parse_values(values: object, *, where: str, folder: Path) -> dict[str, Any]:
     ModelError for unknown keys and for values that a key cannot have.
     """
     if not isinstance(values, dict):
-        raise ModelError(f"The recipe {where} must be a table of keys, got {values!r}.")
+        raise ModelError(
+            say(
+                "The recipe {where} must be a table of keys, got {value!r}.",
+                where=where,
+                value=values,
+            )
+        )
     parsed: dict[str, Any] = {}
     for key, value in values.items():
         if key not in _KEYS:
             raise ModelError(
-                f"The recipe {where} has the unknown key {key} = {value!r}; {_hint(key)}."
+                say(
+                    "The recipe {where} has the unknown key {key} = {value!r}; {hint}.",
+                    where=where,
+                    key=key,
+                    value=value,
+                    hint=_hint(key),
+                )
             )
         read, allowed = _KEYS[key]
         try:
             parsed[key] = read(value)
         except (ValueError, TypeError) as error:
             raise ModelError(
-                f"The recipe {where} has {key} = {value!r}; it must be {allowed}."
+                say(
+                    "The recipe {where} has {key} = {value!r}; it must be {allowed}.",
+                    where=where,
+                    key=key,
+                    value=value,
+                    allowed=allowed,
+                )
             ) from error
     if "config" in parsed:
         parsed["config"] = folder / parsed["config"]
@@ -80,7 +109,9 @@ def lacking(values: Values) -> list[str]:
 def build(values: Values, *, name: str, where: str) -> Recipe:
     """The recipe of parsed ``values``. Raises ModelError for one that cannot be drawn with."""
     if keys := lacking(values):
-        raise ModelError(f"The recipe {where} lacks the key {', '.join(keys)}.")
+        raise ModelError(
+            say("The recipe {where} lacks the key {keys}.", where=where, keys=", ".join(keys))
+        )
     return checked(Recipe(name=name, **values), where=where)
 
 
@@ -91,7 +122,13 @@ def checked(recipe: Recipe, *, where: str) -> Recipe:
     try:
         _try(recipe)
     except InvalidRequest as error:
-        raise ModelError(f"The recipe {where} cannot be drawn with: {error}") from error
+        raise ModelError(
+            say(
+                "The recipe {recipe} cannot be drawn with: {reason}",
+                recipe=where,
+                reason=error.sentence,
+            )
+        ) from error
     return recipe
 
 
@@ -116,7 +153,14 @@ def _try(recipe: Recipe) -> None:
     if recipe.steps_made_for:
         least, most = recipe.steps_made_for
         if not least <= recipe.steps <= most:
-            raise InvalidRequest(f"steps must be from {least} to {most}, got {recipe.steps}.")
+            raise InvalidRequest(
+                say(
+                    "steps must be from {least} to {most}, got {value}.",
+                    least=least,
+                    most=most,
+                    value=recipe.steps,
+                )
+            )
 
 
 def _text(value: object) -> str:
@@ -197,31 +241,31 @@ def _release(value: object) -> Release:
 
 
 def _one_of(names: Mapping[str, object] | type[_E] | tuple[str, ...]) -> str:
-    return f"one of {', '.join(names)}"
+    return say("one of {names}", names=", ".join(names))
 
 
-_TEXT = (_text, "text")
-_WHOLE = (_whole, "a whole number")
-_NUMBER = (_number, "a number")
-_TEXTS = (_texts, "a list of texts")
+_TEXT = (_text, say("text"))
+_WHOLE = (_whole, say("a whole number"))
+_NUMBER = (_number, say("a number"))
+_TEXTS = (_texts, say("a list of texts"))
 
 _KEYS: Mapping[str, tuple[Callable[[object], object], str]] = MappingProxyType(
     {
         "title": _TEXT,
         "about": _TEXT,
         "family": (lambda value: Family(_text(value)), _one_of(tuple(Family))),
-        "kinds": (_kinds, f"a list of {', '.join(Kind)}"),
+        "kinds": (_kinds, say("a list of {names}", names=", ".join(Kind))),
         "names": _TEXTS,
-        "files": (_files, "a list of tables with name, bytes and sha256"),
+        "files": (_files, say("a list of tables with name, bytes and sha256")),
         "source": _TEXT,
         "sampler": (_sampler, _one_of(SAMPLING_METHODS)),
-        "timesteps": (_wholes, "a list of whole numbers"),
+        "timesteps": (_wholes, say("a list of whole numbers")),
         "steps": _WHOLE,
-        "steps_made_for": (_range, "two whole numbers, the least steps and the most"),
+        "steps_made_for": (_range, say("two whole numbers, the least steps and the most")),
         "guidance": _NUMBER,
         "guidance_limit": _NUMBER,
         "eta": _NUMBER,
-        "lora_scale": (_scale, f"a number from -{MAX_LORA_WEIGHT:g} to {MAX_LORA_WEIGHT:g}"),
+        "lora_scale": (_scale, say("a number from -{most:g} to {most:g}", most=MAX_LORA_WEIGHT)),
         "prediction": (_prediction, _one_of(_PREDICTIONS)),
         "base": _TEXT,
         "config": _TEXT,
@@ -240,4 +284,6 @@ _KEYS: Mapping[str, tuple[Callable[[object], object], str]] = MappingProxyType(
 
 def _hint(key: str) -> str:
     close = difflib.get_close_matches(key, _KEYS, n=1)
-    return f"did you mean {close[0]}" if close else f"known are {', '.join(_KEYS)}"
+    if close:
+        return say("did you mean {name}", name=close[0])
+    return say("known are {names}", names=", ".join(_KEYS))

@@ -4,17 +4,30 @@
 """
 
 import dataclasses
+import enum
 import math
 import re
 from pathlib import Path
 from typing import Self
 
 from hypersd_core.errors import InvalidRequest
+from hypersd_core.i18n import say
 from hypersd_core.models import Family, Kind
 from hypersd_core.request import MIN_SIDE_PX, SIZE_MULTIPLE_PX, Emphasis
 
 MAX_RATIO = 4
 _SHAPES = {"square": (1, 1), "portrait": (3, 4), "landscape": (4, 3)}
+
+
+class Speed(enum.StrEnum):
+    """How many steps to take, in words that fit every model."""
+
+    DRAFT = "draft"
+    """The least that it was made for."""
+    FAST = "fast"
+    """The recipe's own."""
+    QUALITY = "quality"
+    """The most that it was made for."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +107,17 @@ class Recipe:
             eta=other.eta,
         )
 
+    def steps_at(self, speed: str) -> int:
+        """The number of steps that ``speed`` means for this model. Raises InvalidRequest.
+
+        A model that was made for any number takes the recipe's own.
+        """
+        tier = speed_named(speed)
+        if tier is Speed.FAST or not self.steps_made_for:
+            return self.steps
+        least, most = self.steps_made_for
+        return least if tier is Speed.DRAFT else most
+
     def size(self, text: str) -> tuple[int, int]:
         """The width and height that ``text`` names: ``768x512``, ``3:2``, ``portrait``.
 
@@ -107,19 +131,36 @@ class Recipe:
         if wanted in _SHAPES:
             return self._fit(*_SHAPES[wanted])
         raise InvalidRequest(
-            f"size must be like {self.width}x{self.height}, a ratio like 3:2, "
-            f"or one of {', '.join(_SHAPES)}; got {text!r}."
+            say(
+                "size must be like {width}x{height}, a ratio like 3:2, or one of {names}; "
+                "got {text!r}.",
+                width=self.width,
+                height=self.height,
+                names=", ".join(_SHAPES),
+                text=text,
+            )
         )
 
     def size_choices(self) -> list[tuple[str, str]]:
         """Labels and values to offer: ``("Portrait 56x72", "56x72")``."""
-        sizes = {name: "{}x{}".format(*self._fit(*ratio)) for name, ratio in _SHAPES.items()}
-        return [(f"{name.capitalize()} {size}", size) for name, size in sizes.items()]
+        sizes = ["{}x{}".format(*self._fit(*ratio)) for ratio in _SHAPES.values()]
+        square, portrait, landscape = sizes
+        labels = (
+            say("Square {size}", size=square),
+            say("Portrait {size}", size=portrait),
+            say("Landscape {size}", size=landscape),
+        )
+        return list(zip(labels, sizes, strict=True))
 
     def _fit(self, across: int, down: int) -> tuple[int, int]:
         if not across or not down or max(across, down) > MAX_RATIO * min(across, down):
             raise InvalidRequest(
-                f"A ratio must be between 1:{MAX_RATIO} and {MAX_RATIO}:1, got {across}:{down}."
+                say(
+                    "A ratio must be between 1:{most} and {most}:1, got {across}:{down}.",
+                    most=MAX_RATIO,
+                    across=across,
+                    down=down,
+                )
             )
         unit = math.sqrt(self.width * self.height / (across * down))
         return self._checked(_to_multiple(across * unit), _to_multiple(down * unit))
@@ -127,10 +168,25 @@ class Recipe:
     def _checked(self, width: int, height: int) -> tuple[int, int]:
         if max(width, height) > self.max_side_px:
             raise InvalidRequest(
-                f"{width}x{height} is too large for this model: "
-                f"at most {self.max_side_px} pixels a side are allowed."
+                say(
+                    "{width}x{height} is too large for this model: at most {most} pixels a side "
+                    "are allowed.",
+                    width=width,
+                    height=height,
+                    most=self.max_side_px,
+                )
             )
         return width, height
+
+
+def speed_named(text: str) -> Speed:
+    """The speed that ``text`` names. Raises InvalidRequest."""
+    try:
+        return Speed(text.strip().lower())
+    except ValueError as error:
+        raise InvalidRequest(
+            say("speed must be one of {names}, got {text!r}.", names=", ".join(Speed), text=text)
+        ) from error
 
 
 def _to_multiple(side_px: float) -> int:

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from hypersd_core.flags import PromptFlags
+from hypersd_core.i18n import say
 from hypersd_core.infotext import EMPHASIS_LABELS, UPSCALER_LABELS, Infotext
 from hypersd_core.request import Emphasis
 from hypersd_core.sampling import SAMPLING_METHODS
@@ -44,9 +45,12 @@ def options_of(info: Infotext, *, with_picture: bool = False) -> Redraw:
     sampler, problem = _sampler(info.parameters)
     notes = [problem] if problem else []
     if "strength" in values and not with_picture:
-        notes.append("It was drawn from another picture, which its text does not hold: send that.")
+        notes.append(
+            say("It was drawn from another picture, which its text does not hold: send that.")
+        )
     if unused:
-        notes.append(f"Of its parameters these cannot be used here: {', '.join(unused)}.")
+        keys = ", ".join(unused)
+        notes.append(say("Of its parameters these cannot be used here: {keys}.", keys=keys))
     for field in _pointless(values, with_picture=with_picture):
         values.pop(field, None)
     options = PromptFlags(**values, sampler=sampler, negative=info.negative or None)
@@ -165,9 +169,15 @@ def _sampler(parameters: Mapping[str, str]) -> tuple[str | None, str]:
         schedule = _AUTOMATIC.get(name, "")
     keys = [key for key, m in SAMPLING_METHODS.items() if m.label.casefold() == name.casefold()]
     if not keys:
-        return None, f"There is no sampler {name!r} here: the model's own is used." if name else ""
+        problem = say("There is no sampler {name!r} here: the model's own is used.", name=name)
+        return None, problem if name else ""
     for key in keys:
         if SAMPLING_METHODS[key].schedule_label.casefold() == schedule.casefold():
             return key, ""
     label = SAMPLING_METHODS[keys[0]].full_label
-    return keys[0], f"There is no {name} with the schedule {schedule!r} here: {label} is used."
+    return keys[0], say(
+        "There is no {sampler} with the schedule {schedule!r} here: {instead} is used.",
+        sampler=name,
+        schedule=schedule,
+        instead=label,
+    )

@@ -5,9 +5,12 @@ here: those who only show or count steps need none.
 """
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+
+from hypersd_core.i18n import say, say_many
 
 TRAINING_TIMESTEPS = 1_000
 """T of SD1.5 and SDXL: timesteps lie in [0, T)."""
@@ -76,6 +79,19 @@ SAMPLING_METHODS: Mapping[str, SamplingMethod] = MappingProxyType(
 )
 
 
+def sampler_named(name: str) -> str | None:
+    """The key of the sampler, whatever way of writing it was used: ``DPM++ SDE Karras``, ``tcd``.
+
+    None if there is no such sampler.
+    """
+    wanted = re.sub(r"[^a-z0-9+]", "", name.lower())
+    for key, method in SAMPLING_METHODS.items():
+        spellings = {key, method.label, method.full_label}
+        if wanted in {re.sub(r"[^a-z0-9+]", "", spelling.lower()) for spelling in spellings}:
+            return key
+    return None
+
+
 def start_at(sampler: str, steps: int, strength: float, timesteps: Sequence[int] = ()) -> Start:
     """Where a run of ``strength`` in (0, 1] begins; 1 is the whole of its ``steps``.
 
@@ -112,16 +128,27 @@ def describe_strength(
     ``strength 0.3 at 4 steps starts from 30 % noise and takes 2 of 4 steps``.
     """
     if strength == 0:
-        return "strength 0 takes no step: the picture stays as it is"
+        return say("strength 0 takes no step: the picture stays as it is")
     start = start_at(sampler, steps, strength, timesteps)
     share = (start.timestep + 1) / TRAINING_TIMESTEPS
-    total = "1 step" if steps == 1 else f"{steps} steps"
-    meaning = (
-        f"strength {strength:g} at {total} starts from {100 * share:.3g} % noise "
-        f"and takes {start.steps} of {total}"
+    meaning = say(
+        "strength {strength:g} at {total} starts from {share:.3g} % noise and takes {taken} of "
+        "{total}",
+        strength=strength,
+        total=say_many("1 step", "{n} steps", steps),
+        share=100 * share,
+        taken=start.steps,
     )
     if not timesteps:
         return meaning
     if len(timesteps) == 1:
-        return f"{meaning}: the model knows only timestep {timesteps[0]}, so no strength differs"
-    return f"{meaning}: the model knows only timesteps {', '.join(map(str, timesteps))}"
+        return say(
+            "{meaning}: the model knows only timestep {timestep}, so no strength differs",
+            meaning=meaning,
+            timestep=timesteps[0],
+        )
+    return say(
+        "{meaning}: the model knows only timesteps {timesteps}",
+        meaning=meaning,
+        timesteps=", ".join(map(str, timesteps)),
+    )

@@ -28,17 +28,18 @@ from hypersd_core.engine.models_folder import (
     signature_bytes,
 )
 from hypersd_core.errors import ModelError, ModelNotFound
+from hypersd_core.i18n import say, say_again
 from hypersd_core.models import Kind, ModelFile
 
 log = logging.getLogger(__name__)
 
 _KIND_WORDS = {
-    Kind.CHECKPOINT: "model",
-    Kind.UNET: "model",
-    Kind.LORA: "LoRA",
-    Kind.VAE: "VAE",
-    Kind.UPSCALER: "upscaler",
-    Kind.OTHER: "file",
+    Kind.CHECKPOINT: say("model"),
+    Kind.UNET: say("model"),
+    Kind.LORA: say("LoRA"),
+    Kind.VAE: say("VAE"),
+    Kind.UPSCALER: say("upscaler"),
+    Kind.OTHER: say("file"),
 }
 _SHOWN_NAMES = 5
 _SHOWN_CHARS = 100
@@ -99,10 +100,15 @@ class Catalogue:
         files = [file for file in everything if file.kind in wanted]
         if file := _meant(name, files):
             return file
-        word = _KIND_WORDS[kinds[0]] if kinds else "file"
+        word = _KIND_WORDS[kinds[0] if kinds else Kind.OTHER]
         if file := _meant(name, [file for file in everything if file.kind not in wanted]):
-            is_a = f"{file.name} is a {_KIND_WORDS[file.kind]}, not a {word}."
-            raise ModelNotFound(file.obstacle or is_a)
+            is_a = say(
+                "{name} is a {kind}, not a {wanted}.",
+                name=file.name,
+                kind=_KIND_WORDS[file.kind],
+                wanted=word,
+            )
+            raise ModelNotFound(say_again(file.obstacle) or is_a)
         raise ModelNotFound(_not_found(name, word, [f.name for f in files if not f.obstacle]))
 
 
@@ -135,9 +141,9 @@ def _inspect(path: Path, now: Signature) -> ModelFile:
         finding = _find_out(path)
     except ModelError as error:
         kind = Kind.CHECKPOINT if path.is_dir() else Kind.OTHER
-        return _entry(path, Finding(kind=kind), str(error), now)
-    obstacle = f"{printable(path.name)} {finding.problem}." if finding.problem else ""
-    return _entry(path, finding, obstacle, now)
+        return _entry(path, Finding(kind=kind), error.sentence, now)
+    obstacle = say("{file} {problem}.", file=printable(path.name), problem=finding.problem)
+    return _entry(path, finding, obstacle if finding.problem else "", now)
 
 
 def _find_out(path: Path) -> Finding:
@@ -153,7 +159,7 @@ def _find_out(path: Path) -> Finding:
 def _foreign_problem(path: Path) -> str:
     """What a file of another suffix is by its first bytes; else what its suffix says."""
     if not path.is_file():  # before it is opened: a pipe would block
-        return "is not a file"
+        return say("is not a file")
     try:
         with path.open("rb") as file:
             known = describe(file.read(START_BYTES))
@@ -161,7 +167,7 @@ def _foreign_problem(path: Path) -> str:
         known = ""
     if path.suffix.lower() in PICKLES:
         return known or PICKLE
-    return known or "is no safetensors file: only those are read"
+    return known or say("is no safetensors file: only those are read")
 
 
 def _entry(path: Path, finding: Finding, obstacle: str, now: Signature) -> ModelFile:
@@ -182,7 +188,8 @@ def _entry(path: Path, finding: Finding, obstacle: str, now: Signature) -> Model
 
 
 def _unreadable(path: Path, error: OSError) -> str:
-    return f"{printable(path.name)} cannot be read: {error.strerror or 'an unknown error'}."
+    reason = error.strerror or say("an unknown error")
+    return say("{file} cannot be read: {reason}.", file=printable(path.name), reason=reason)
 
 
 def _meant(name: str, files: list[ModelFile]) -> ModelFile | None:
@@ -212,8 +219,25 @@ def _bare(name: str) -> str:
 def _not_found(name: str, word: str, called: list[str]) -> str:
     shown = printable(name.strip())[:_SHOWN_CHARS]
     if not called:
-        return f"There is no {word} {shown!r}: the models folder has none yet."
+        return say(
+            "There is no {kind} {name!r}: the models folder has none yet.", kind=word, name=shown
+        )
     if close := difflib.get_close_matches(shown, called, _SHOWN_NAMES):
-        return f"There is no {word} {shown!r}; closest to it: {', '.join(close)}."
-    more = f" and {len(called) - _SHOWN_NAMES} more" if len(called) > _SHOWN_NAMES else ""
-    return f"There is no {word} {shown!r}; there are {', '.join(called[:_SHOWN_NAMES])}{more}."
+        return say(
+            "There is no {kind} {name!r}; closest to it: {names}.",
+            kind=word,
+            name=shown,
+            names=", ".join(close),
+        )
+    names = ", ".join(called[:_SHOWN_NAMES])
+    if len(called) <= _SHOWN_NAMES:
+        return say(
+            "There is no {kind} {name!r}; there are {names}.", kind=word, name=shown, names=names
+        )
+    return say(
+        "There is no {kind} {name!r}; there are {names} and {more} more.",
+        kind=word,
+        name=shown,
+        names=names,
+        more=len(called) - _SHOWN_NAMES,
+    )

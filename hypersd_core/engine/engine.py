@@ -16,6 +16,7 @@ from hypersd_core.engine.pixels.upscale import Upscaler
 from hypersd_core.engine.progress import Progress
 from hypersd_core.engine.shelf import Ready
 from hypersd_core.errors import OutOfMemory
+from hypersd_core.i18n import say
 from hypersd_core.passes import total_model_calls
 from hypersd_core.request import GenerationRequest
 
@@ -46,6 +47,17 @@ class Engine:
 
     def __init__(self, supply: Supply) -> None:
         self._supply = supply
+
+    def prepare(self, request: GenerationRequest, *, should_stop: Callable[[], bool]) -> None:
+        """Load what ``request`` is drawn with. Raises as ``generate``."""
+        progress = Progress(0, lambda *_: None, should_stop)
+        progress.check()
+        try:
+            self._supply.ready(request, check=progress.check)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            log.warning("too little memory to prepare %s", request.model)  # generate makes room
 
     def generate(
         self,
@@ -80,8 +92,10 @@ class Engine:
             if not is_out_of_memory(error):
                 raise
             width, height = request.final_size
-            message = f"{width}x{height} needs more memory than this device has."
-            raise OutOfMemory(message) from error
+            sentence = say(
+                "{name} needs more memory than this device has.", name=f"{width}x{height}"
+            )
+            raise OutOfMemory(sentence) from error
 
     @torch.inference_mode()
     def _draw(

@@ -14,6 +14,7 @@ from typing import Any
 
 from hypersd_core.engine.detection.folder_layout import shown
 from hypersd_core.errors import ModelError
+from hypersd_core.i18n import say
 from hypersd_core.whole_file import write_whole
 
 log = logging.getLogger(__name__)
@@ -52,10 +53,14 @@ class FileHashes:
                 log.info("hashing %s, %.1f GB, once", path.name, before["size"] / 1e9)
             digest = _hash(path, before["size"], on_progress)
             if _entry(path, "") != before:
-                raise ModelError(f"{shown(path)} was changed while it was read; try again.")
+                raise ModelError(
+                    say("{file} was changed while it was read; try again.", file=shown(path))
+                )
         except OSError as error:
-            reason = error.strerror or "an unknown error"
-            raise ModelError(f"{shown(path)} cannot be hashed: {reason}.") from error
+            reason = error.strerror or say("an unknown error")
+            raise ModelError(
+                say("{file} cannot be hashed: {reason}.", file=shown(path), reason=reason)
+            ) from error
         self._remember(_key(path), before | {"sha256": digest})
         return digest
 

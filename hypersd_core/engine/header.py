@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 from hypersd_core.engine.detection.magic import START_BYTES, describe, size_text
 from hypersd_core.errors import ModelError
+from hypersd_core.i18n import say
 
 MAX_HEADER_BYTES = 100_000_000
 _MAX_VALUES = 2_000_000  # numbers, texts and lists; a header of 10,000 tensors has 100,000
@@ -78,10 +79,15 @@ def read_header(path: Path) -> Header:
         text, data_bytes = _read_text(path)
         return _parse(text, data_bytes)
     except _Refused as refusal:
-        raise ModelError(f"{printable(path.name)} {refusal}.") from refusal
+        problem = refusal.args[0]
+        raise ModelError(
+            say("{file} {problem}.", file=printable(path.name), problem=problem)
+        ) from refusal
     except OSError as error:
-        reason = error.strerror or "an unknown error"
-        raise ModelError(f"{printable(path.name)} cannot be read: {reason}.") from error
+        reason = error.strerror or say("an unknown error")
+        raise ModelError(
+            say("{file} cannot be read: {reason}.", file=printable(path.name), reason=reason)
+        ) from error
 
 
 def printable(name: str) -> str:
@@ -94,24 +100,24 @@ def printable(name: str) -> str:
 def _read_text(path: Path) -> tuple[str, int]:
     """The header's JSON, and how many bytes of tensors follow it."""
     if not stat.S_ISREG(path.stat().st_mode):  # before it is opened: a pipe would block
-        raise _Refused("is not a file")
+        raise _Refused(say("is not a file"))
     with path.open("rb", buffering=0) as file:
         size = os.fstat(file.fileno()).st_size
         header_bytes = _checked_length(file.read(START_BYTES), size)
         file.seek(_LENGTH.size)
         raw = file.read(header_bytes)
     if len(raw) < header_bytes:
-        raise _Refused("was changed while it was read")
+        raise _Refused(say("was changed while it was read"))
     try:
         return raw.decode("utf-8"), size - _LENGTH.size - header_bytes
     except UnicodeDecodeError as error:
-        raise _Refused("has a damaged header: it is not UTF-8 text") from error
+        raise _Refused(say("has a damaged header: it is not UTF-8 text")) from error
 
 
 def _checked_length(start: bytes, size: int) -> int:
     """The header's length, if ``start`` can be that of a safetensors file of ``size`` bytes."""
     if start[_LENGTH.size : _LENGTH.size + 1] != b"{":
-        raise _Refused(describe(start) or "is not a safetensors file")
+        raise _Refused(describe(start) or say("is not a safetensors file"))
     header_bytes: int = _LENGTH.unpack_from(start)[0]
     if _LENGTH.size + header_bytes <= size and header_bytes <= MAX_HEADER_BYTES:
         return header_bytes
@@ -119,33 +125,40 @@ def _checked_length(start: bytes, size: int) -> int:
         raise _Refused(known)
     if header_bytes > MAX_HEADER_BYTES:
         raise _Refused(
-            f"claims a header of {size_text(header_bytes)}; "
-            f"at most {size_text(MAX_HEADER_BYTES)} are allowed"
+            say(
+                "claims a header of {size}; at most {most} are allowed",
+                size=size_text(header_bytes),
+                most=size_text(MAX_HEADER_BYTES),
+            )
         )
     raise _Refused(
-        f"is cut off in its header, after {size_text(size)}: "
-        "its download has not finished or failed"
+        say(
+            "is cut off in its header, after {size}: its download has not finished or failed",
+            size=size_text(size),
+        )
     )
 
 
 def _parse(text: str, data_bytes: int) -> Header:
     if len(text) > _MAX_VALUES and sum(map(text.count, ",[{")) > _MAX_VALUES:
-        raise _Refused(f"has a header of more than {_MAX_VALUES:,} values, which no model needs")
+        raise _Refused(
+            say("has a header of more than {most:,} values, which no model needs", most=_MAX_VALUES)
+        )
     entries = _Entries()
     try:
         values = json.loads(text, object_hook=entries.take, parse_constant=_refuse_constant)
     except RecursionError as error:
-        raise _Refused("has a header that nests too deeply for a model") from error
+        raise _Refused(say("has a header that nests too deeply for a model")) from error
     except ValueError as error:
-        raise _Refused("has a damaged header: it is not JSON") from error
+        raise _Refused(say("has a damaged header: it is not JSON")) from error
     if type(values) is not dict:
-        raise _Refused("has a damaged header: it is not an object of tensors")
+        raise _Refused(say("has a damaged header: it is not an object of tensors"))
     metadata = values.pop(_METADATA, None) or {}
     if type(metadata) is not dict or not all(type(text) is str for text in metadata.values()):
-        raise _Refused("has a damaged header: its metadata must be texts by name")
+        raise _Refused(say("has a damaged header: its metadata must be texts by name"))
     # A tensor that is named twice is lost from the object.
     if len(values) != len(entries) or not set(map(type, values.values())) <= {TensorInfo}:
-        raise _Refused("has a damaged header: it must describe each tensor once")
+        raise _Refused(say("has a damaged header: it must describe each tensor once"))
     entries.check_filling(data_bytes)
     return Header(tensors=values, metadata=metadata)
 
@@ -176,17 +189,17 @@ class _Entries:
         except (KeyError, TypeError, ValueError):
             return values
         if type(shape) is not list:
-            raise _Refused("has a damaged header: a tensor has an impossible shape")
+            raise _Refused(say("has a damaged header: a tensor has an impossible shape"))
         for side in shape:
             if type(side) is not int:  # true is not 1
-                raise _Refused("has a damaged header: a tensor has an impossible shape")
+                raise _Refused(say("has a damaged header: a tensor has an impossible shape"))
         try:
             info, size = self._known.get((dtype, *shape)) or self._add(dtype, shape)
             is_filled = end - begin == size
         except TypeError as error:
-            raise _Refused("has a damaged header: it describes a tensor wrongly") from error
+            raise _Refused(say("has a damaged header: it describes a tensor wrongly")) from error
         if not is_filled:
-            raise _Refused("has a damaged header: a tensor is not as large as its shape")
+            raise _Refused(say("has a damaged header: a tensor is not as large as its shape"))
         self._begins.append(begin)
         self._ends.append(end)
         return info
@@ -200,31 +213,40 @@ class _Entries:
     def check_filling(self, data_bytes: int) -> None:
         """Raise unless every one of ``data_bytes`` belongs to exactly one tensor."""
         if not {*map(type, self._begins), *map(type, self._ends)} <= {int}:  # true is not 1
-            raise _Refused("has a damaged header: an offset is no whole number")
+            raise _Refused(say("has a damaged header: an offset is no whole number"))
         begins, ends = sorted(self._begins), sorted(self._ends)
         filled = ends[-1] if ends else 0
         if [*begins, filled] != [0, *ends]:  # after each end, exactly one begins
-            raise _Refused("has a damaged header: its tensors overlap or leave gaps")
+            raise _Refused(say("has a damaged header: its tensors overlap or leave gaps"))
         if filled > data_bytes:
             raise _Refused(
-                f"is cut off: {size_text(data_bytes)} of {size_text(filled)} are there, "
-                "so its download has not finished or failed"
+                say(
+                    "is cut off: {size} of {whole} are there, so its download has not finished or "
+                    "failed",
+                    size=size_text(data_bytes),
+                    whole=size_text(filled),
+                )
             )
         if filled < data_bytes:
             surplus = size_text(data_bytes - filled)
-            raise _Refused(f"has {surplus} at its end that belong to no tensor")
+            raise _Refused(say("has {size} at its end that belong to no tensor", size=surplus))
 
 
 def _size(info: TensorInfo) -> int:
     """How many bytes the tensor takes; shapes that no file can hold are refused."""
     if info.dtype not in _BITS:
-        raise _Refused(f"has tensors of the unknown type {ascii(info.dtype)[:_QUOTED_CHARS]}")
+        raise _Refused(
+            say(
+                "has tensors of the unknown type {dtype}",
+                dtype=ascii(info.dtype)[:_QUOTED_CHARS],
+            )
+        )
     bits = _BITS[info.dtype]
     for side in info.shape:
         bits *= side
         # In the loop, because the product of a million sides would take a while.
         if side < 0 or max(bits, side) >= _MAX_BITS:
-            raise _Refused("has a damaged header: a tensor has an impossible shape")
+            raise _Refused(say("has a damaged header: a tensor has an impossible shape"))
     if bits % 8:
-        raise _Refused("has a damaged header: a tensor ends within a byte")
+        raise _Refused(say("has a damaged header: a tensor ends within a byte"))
     return bits // 8

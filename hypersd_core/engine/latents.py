@@ -12,6 +12,7 @@ from hypersd_core.engine.memory.policy import decode_in_tiles
 from hypersd_core.engine.model import Model
 from hypersd_core.engine.pixels.tiled_vae import decode_tiled, encode_tiled
 from hypersd_core.errors import GenerationFailed
+from hypersd_core.i18n import say
 
 Pixels = NDArray[np.uint8]
 """(height, width, 3)."""
@@ -58,8 +59,10 @@ class PictureVae:
             decoded = self._vae.decode(latents).sample
         if not torch.isfinite(decoded).all():
             raise GenerationFailed(
-                "The picture came out as numbers that are not finite: the weight of a LoRA is too "
-                "high, or the model or its VAE is broken."
+                say(
+                    "The picture came out as numbers that are not finite: the weight of a LoRA is "
+                    "too high, or the model or its VAE is broken."
+                )
             )
         pixels = ((decoded[0].float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
         return pixels.permute(1, 2, 0).contiguous().cpu().numpy()

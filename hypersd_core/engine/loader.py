@@ -22,6 +22,7 @@ from hypersd_core.engine.loading.parts import TITLES, Found, Part, load_part
 from hypersd_core.engine.model import Model
 from hypersd_core.engine.prediction import PREDICTIONS
 from hypersd_core.errors import ModelError, OutOfMemory
+from hypersd_core.i18n import say
 from hypersd_core.models import ModelFile
 
 __all__ = [
@@ -87,7 +88,14 @@ def find_model(
     """
     if prediction is not None and prediction not in PREDICTIONS:
         known = ", ".join(PREDICTIONS)
-        raise ModelError(f"{file.name} is said to predict {prediction}; only {known} are known.")
+        raise ModelError(
+            say(
+                "{model} is said to predict {kind}; only {names} are known.",
+                model=file.name,
+                kind=prediction,
+                names=known,
+            )
+        )
     with _quiet_libraries():
         found = find.find_model(file, base=base, config=config)
     return FoundModel(
@@ -170,7 +178,7 @@ def _load(
         if not is_out_of_memory(error):
             raise
         # raised below: inside this block the cause would keep the tensors alive
-    raise OutOfMemory(f"{file.name} needs more memory than this device has.")
+    raise OutOfMemory(say("{name} needs more memory than this device has.", name=file.name))
 
 
 class _Progress:

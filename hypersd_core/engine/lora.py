@@ -17,6 +17,7 @@ from hypersd_core.engine.lora_keys import ModulePath
 from hypersd_core.engine.memory.policy import free_memory_bytes
 from hypersd_core.engine.model import Model
 from hypersd_core.errors import ModelError, OutOfMemory
+from hypersd_core.i18n import say
 from hypersd_core.models import ModelFile
 
 __all__ = ["Lora", "LoraCache", "LoraSwitch", "Weighted", "load_lora"]
@@ -106,7 +107,11 @@ class LoraCache:
             stat = file.path.stat()
         except OSError as error:
             raise ModelError(
-                f"The LoRA {file.name} is gone: {file.path.name} is missing."
+                say(
+                    "The LoRA {lora} is gone: {file} is missing.",
+                    lora=file.name,
+                    file=file.path.name,
+                )
             ) from error
         key = (file.path, stat.st_mtime_ns, stat.st_size)
         lora = self._loaded.get(key) or load_lora(file, model)
@@ -147,8 +152,11 @@ def _refuse_if_too_large(weights: Collection[Tensor]) -> None:
     needed = sum(_HALF * weight.numel() for weight in resting)
     if resting and needed > free_memory_bytes(resting[0].device):
         raise OutOfMemory(
-            f"LoRAs on this model need {needed / 1e9:.1f} GB more memory than the model alone, "
-            "which this machine does not have."
+            say(
+                "LoRAs on this model need {size:.1f} GB more memory than the model alone, which "
+                "this machine does not have.",
+                size=needed / 1e9,
+            )
         )
 
 

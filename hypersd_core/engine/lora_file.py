@@ -23,6 +23,7 @@ from hypersd_core.engine.lora_keys import (
 )
 from hypersd_core.engine.model import Model
 from hypersd_core.errors import ModelError
+from hypersd_core.i18n import say, say_again, say_all
 from hypersd_core.models import Family, ModelFile
 
 Modules = Mapping[ModulePath, nn.Linear | nn.Conv2d]
@@ -70,7 +71,7 @@ class Lora:
 def load_lora(file: ModelFile, model: Model) -> Lora:
     """Read ``file`` for ``model``; raises ModelError with one sentence where it does not fit."""
     if file.obstacle:
-        raise ModelError(file.obstacle)
+        raise ModelError(say_again(file.obstacle))
     _check_family(file.name, file.family, model)
     header = read_header(file.path)
     names = module_names(_parts(model))
@@ -88,7 +89,13 @@ def load_lora(file: ModelFile, model: Model) -> Lora:
 def _check_family(name: str, family: Family | None, model: Model) -> None:
     if family is not None and family != model.family:
         raise ModelError(
-            f"{name} is a LoRA for {family.label}, {model.name} is {model.family.label}."
+            say(
+                "{lora} is a LoRA for {family}, {model} is {other}.",
+                lora=name,
+                family=family.label,
+                model=model.name,
+                other=model.family.label,
+            )
         )
 
 
@@ -101,7 +108,9 @@ def _read(file: ModelFile, places: Places) -> dict[ModulePath, dict[Role, Tensor
                 for path, keys in places.items()
             }
     except (OSError, SafetensorError) as error:
-        raise ModelError(f"The LoRA {file.name} was changed while it was read.") from error
+        raise ModelError(
+            say("The LoRA {lora} was changed while it was read.", lora=file.name)
+        ) from error
 
 
 def lora_modules(model: Model) -> Modules:
@@ -123,9 +132,18 @@ def check_fit(lora: Lora, model: Model, modules: Modules) -> None:
         weight = modules[path].weight if path in modules else None
         if weight is None or not _fits(factors, weight):
             raise ModelError(
-                f"The LoRA {lora.name} does not fit the model {model.name}: it changes "
-                f"{_dotted(path)} by {_times(factors.up)} and {_times(factors.down)}, and the "
-                + ("model has none." if weight is None else f"model has {_times(weight)} there.")
+                say(
+                    "The LoRA {lora} does not fit the model {model}: it changes {module} by {up} "
+                    "and {down}, and the {there}.",
+                    lora=lora.name,
+                    model=model.name,
+                    module=_dotted(path),
+                    up=_times(factors.up),
+                    down=_times(factors.down),
+                    there=say("model has none")
+                    if weight is None
+                    else say("model has {shape} there", shape=_times(weight)),
+                )
             )
 
 
@@ -156,34 +174,56 @@ def _places(
             homeless.append(key)
         elif places.setdefault(names[flat], {}).setdefault(role, key) != key:
             raise ModelError(
-                f"The LoRA {name} is damaged: it changes {_dotted(names[flat])} twice."
+                say(
+                    "The LoRA {lora} is damaged: it changes {module} twice.",
+                    lora=name,
+                    module=_dotted(names[flat]),
+                )
             )
-    if homeless or not places:
+    if homeless:
         raise ModelError(
-            f"The LoRA {name} does not fit the model {model_name}, which has no place for "
-            f"{len(homeless)} of its tensors, {printable(min(homeless))[:_KEY_CHARS]} first."
-            if homeless
-            else f"The LoRA {name} is empty."
+            say(
+                "The LoRA {lora} does not fit the model {model}, which has no place for {count} of "
+                "its tensors, {tensor} first.",
+                lora=name,
+                model=model_name,
+                count=len(homeless),
+                tensor=printable(min(homeless))[:_KEY_CHARS],
+            )
         )
+    if not places:
+        raise ModelError(say("The LoRA {lora} is empty.", lora=name))
     return places
 
 
 def _factors(
     name: str, path: ModulePath, tensors: Mapping[Role, Tensor], config: Mapping[str, Any]
 ) -> Factors:
-    damaged = f"The LoRA {name} is damaged: for {_dotted(path)} it holds"
     if not {Role.DOWN, Role.UP} <= tensors.keys():
-        raise ModelError(f"{damaged} only {' and '.join(sorted(role.value for role in tensors))}.")
+        roles = say_all(sorted(role.value for role in tensors))
+        raise _damaged(name, path, say("only {roles}", roles=roles))
     down, up, alpha = tensors[Role.DOWN], tensors[Role.UP], tensors.get(Role.ALPHA)
     is_pair = min(down.ndim, up.ndim) >= 2 and down.shape[0] == up.shape[1] > 0
     if not is_pair or up.shape[2:].numel() != 1 or (alpha is not None and alpha.numel() != 1):
-        raise ModelError(
-            f"{damaged} matrices of {_times(down)} and {_times(up)}, which are no LoRA."
+        matrices = say(
+            "matrices of {down} and {up}, which are no LoRA", down=_times(down), up=_times(up)
         )
+        raise _damaged(name, path, matrices)
     scale = _scale(path, down.shape[0], None if alpha is None else float(alpha), config)
     if not (math.isfinite(scale) and _is_finite(down) and _is_finite(up)):
-        raise ModelError(f"{damaged} numbers that are not finite.")
+        raise _damaged(name, path, say("numbers that are not finite"))
     return Factors(down=down, up=up, scale=scale)
+
+
+def _damaged(name: str, path: ModulePath, what: str) -> ModelError:
+    return ModelError(
+        say(
+            "The LoRA {lora} is damaged: for {module} it holds {what}.",
+            lora=name,
+            module=_dotted(path),
+            what=what,
+        )
+    )
 
 
 def _is_finite(tensor: Tensor) -> bool:
@@ -203,7 +243,11 @@ def _adapter_config(name: str, metadata: Mapping[str, str]) -> dict[str, dict[st
             config.setdefault(part, {})[option] = value
     except (ValueError, AttributeError, RecursionError) as error:
         raise ModelError(
-            f"The LoRA {name} is damaged: its {_ADAPTER_METADATA} is not a JSON object."
+            say(
+                "The LoRA {lora} is damaged: its {key} is not a JSON object.",
+                lora=name,
+                key=_ADAPTER_METADATA,
+            )
         ) from error
     return config
 

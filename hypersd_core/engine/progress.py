@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from hypersd_core.errors import Cancelled
+from hypersd_core.i18n import say
 
 
 class Progress:
@@ -17,7 +18,7 @@ class Progress:
     def check(self) -> None:
         """Raise Cancelled if nobody waits any more."""
         if self._should_stop():
-            raise Cancelled("The job was cancelled.")
+            raise Cancelled(say("The job was cancelled."))
 
     def advance(self) -> None:
         """One model call is done."""

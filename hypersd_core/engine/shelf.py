@@ -20,6 +20,7 @@ from hypersd_core.engine.memory.policy import (
 )
 from hypersd_core.engine.pixels.upscale import Upscaler, load_upscaler
 from hypersd_core.errors import OutOfMemory
+from hypersd_core.i18n import say
 from hypersd_core.models import ModelFile, ModelSpec
 from hypersd_core.prompt import LoraTag
 from hypersd_core.request import LANCZOS, GenerationRequest
@@ -182,7 +183,11 @@ class Shelf:
         resting_on = _MAIN_MEMORY if mode is MemoryMode.OFFLOAD else self._device
         if resting_on.type == "cpu" and size.total > free_memory_bytes(_MAIN_MEMORY):
             raise OutOfMemory(  # before the system ends the process
-                f"{name} needs {size.total / 1e9:.1f} GB of main memory, more than is free."
+                say(
+                    "{model} needs {size:.1f} GB of main memory, more than is free.",
+                    model=name,
+                    size=size.total / 1e9,
+                )
             )
         model = read_model(found, resting_on=resting_on, on_progress=tell)
         return _Loaded(

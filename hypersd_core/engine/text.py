@@ -11,6 +11,7 @@ from transformers.modeling_outputs import ModelOutput
 
 from hypersd_core.engine.model import Model
 from hypersd_core.errors import InvalidRequest
+from hypersd_core.i18n import say
 from hypersd_core.prompt import Chunk, chunk_prompt, parse_attention, texts_by_step
 from hypersd_core.request import Emphasis
 
@@ -136,7 +137,11 @@ def _skip_layers(
     layers = len(hidden_states) - 1  # the first entry is the embeddings
     if clip_skip > layers:
         raise InvalidRequest(
-            f"clip skip must be from 1 to {layers} for this model, got {clip_skip}."
+            say(
+                "clip skip must be from 1 to {most} for this model, got {value}.",
+                most=layers,
+                value=clip_skip,
+            )
         )
     return encoder.final_layer_norm(hidden_states[-clip_skip])
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from itertools import groupby
 
 from hypersd_core.errors import InvalidRequest
+from hypersd_core.i18n import say
 
 Span = tuple[str, float]
 """Text and the factor on the embedding of each of its tokens."""
@@ -111,15 +112,21 @@ def check_brackets(text: str, *, name: str) -> None:
         elif token["bracket"] or token["weight"]:
             opener = "(" if bracket == ")" else "["
             if not opened[opener]:
-                raise _unbalanced(text, position, name, "closes nothing")
+                raise _unbalanced(text, position, name, say("closes nothing"))
             opened[opener].pop()
     for position in (*opened["("], *opened["["]):
-        raise _unbalanced(text, position, name, "is never closed")
+        raise _unbalanced(text, position, name, say("is never closed"))
 
 
 def _unbalanced(text: str, position: int, name: str, problem: str) -> InvalidRequest:
     bracket = text[position]
     return InvalidRequest(
-        f"The {bracket} at character {position + 1} of the {name} {problem}: "
-        f"write \\{bracket} for the bracket itself."
+        say(
+            "The {bracket} at character {place} of the {name} {problem}: write \\{bracket} for the "
+            "bracket itself.",
+            bracket=bracket,
+            place=position + 1,
+            name=name,
+            problem=problem,
+        )
     )

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from hypersd_core.i18n import say, say_many
 from hypersd_core.prompt.quoting import shorten
 
 _MARK = re.compile(r"\\.|[()\[\]:|]", re.DOTALL)
@@ -54,8 +55,13 @@ def prompt_notes(text: str, steps: int) -> tuple[str, ...]:
     notes = list(dict.fromkeys(_notes(text, sorted(_choices(text, steps), key=_start), steps)))
     if len(notes) > _MAX_NOTES:
         surplus = len(notes) - _MAX_NOTES
-        others = "1 other bracket shows" if surplus == 1 else f"{surplus} other brackets show"
-        notes[_MAX_NOTES:] = [f"{others} only a part of the words in {_count(steps)}."]
+        others = say_many(
+            "1 other bracket shows only a part of the words in {steps}.",
+            "{n} other brackets show only a part of the words in {steps}.",
+            surplus,
+            steps=_count(steps),
+        )
+        notes[_MAX_NOTES:] = [others]
     return tuple(notes)
 
 
@@ -143,7 +149,12 @@ def _notes(text: str, choices: Sequence[_Choice], steps: int) -> Iterable[str]:
         if words:
             quoted = ", ".join(f'"{option}"' for option in words)
             bracket = shorten(text[choice.start : choice.stop])
-            yield f"{bracket} never shows {shorten(quoted, _MAX_LOST_CHARS)} in {_count(steps)}."
+            yield say(
+                "{bracket} never shows {words} in {steps}.",
+                bracket=bracket,
+                words=shorten(quoted, _MAX_LOST_CHARS),
+                steps=_count(steps),
+            )
 
 
 def _words(text: str, areas: Iterable[Area], *, besides: Iterable[Area]) -> list[str]:
@@ -158,4 +169,4 @@ def _start(choice: _Choice) -> int:
 
 
 def _count(steps: int) -> str:
-    return "1 step" if steps == 1 else f"{steps} steps"
+    return say_many("1 step", "{n} steps", steps)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hypersd_core.errors import InvalidRequest
+from hypersd_core.i18n import say
 from hypersd_core.prompt.quoting import shorten
 
 _TAG = re.compile(r"<(?P<kind>lora|lyco|hypernet)\b(?P<fields>[^<>]*)(?P<end>>?)", re.IGNORECASE)
@@ -47,7 +48,10 @@ def split_loras(
     for tag in tags:
         if names.count(tag.name.casefold()) > 1:
             raise InvalidRequest(
-                f"The LoRA {shorten(tag.name)} is named twice: write it once, with one weight."
+                say(
+                    "The LoRA {name} is named twice: write it once, with one weight.",
+                    name=shorten(tag.name),
+                )
             )
     return _TAGS.sub(_separator, text), tags
 
@@ -55,14 +59,17 @@ def split_loras(
 def _read(found: re.Match[str], weight_of: Callable[[str], float]) -> LoraTag:
     if found["kind"].lower() == "hypernet":
         raise InvalidRequest(
-            f"{shorten(found.group())} names a hypernetwork; only LoRAs can be used: <lora:name>."
+            say(
+                "{tag} names a hypernetwork; only LoRAs can be used: <lora:name>.",
+                tag=shorten(found.group()),
+            )
         )
     if not found["end"]:
-        raise _unreadable(found, "is never closed")
+        raise _unreadable(found, say("is never closed"))
     before, _, fields = found["fields"].partition(":")
     name, *weights = (field.strip() for field in fields.split(":"))
     if before.strip() or not name:
-        raise _unreadable(found, "names no LoRA")
+        raise _unreadable(found, say("names no LoRA"))
     said = _read_weights(found, weights)
     text_weight = said["te"] if "te" in said else weight_of(name)
     return LoraTag(name=name, weight=said.get("unet", text_weight), text_weight=text_weight)
@@ -76,15 +83,19 @@ def _read_weights(found: re.Match[str], fields: Sequence[str]) -> dict[str, floa
         name, equals, number = (part.strip() for part in field.rpartition("="))
         name = name.lower() if equals else next(nameless, "")
         if name not in _WEIGHTS or name in said or not _NUMBER.fullmatch(number):
-            raise _unreadable(found, f'cannot have "{shorten(field)}"')
+            raise _unreadable(found, say('cannot have "{field}"', field=shorten(field)))
         said[name] = float(number)
     return said
 
 
 def _unreadable(found: re.Match[str], problem: str) -> InvalidRequest:
     return InvalidRequest(
-        f"The tag {shorten(found.group())} {problem}: write <lora:name>, <lora:name:0.8> or, "
-        "for text encoders and UNet apart, <lora:name:te=0.5:unet=0.8>."
+        say(
+            "The tag {tag} {problem}: write <lora:name>, <lora:name:0.8> or, for text encoders and "
+            "UNet apart, <lora:name:te=0.5:unet=0.8>.",
+            tag=shorten(found.group()),
+            problem=problem,
+        )
     )
 
 

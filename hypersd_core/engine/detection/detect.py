@@ -11,29 +11,35 @@ from hypersd_core.engine.detection.lora import detect_lora
 from hypersd_core.engine.detection.probe import Finding, Probe
 from hypersd_core.engine.detection.unet import detect_unet, unet_problem
 from hypersd_core.engine.header import Header
+from hypersd_core.i18n import say
 from hypersd_core.models import Family, Kind
 
 _QUOTED_CHARS = 60
 # What is neither a model nor an adapter of one, by marks that nothing else has. Some of these hold
 # a LoRA or a whole UNet, so they are looked for first.
 _OUTSIDERS = {
-    "an IP-adapter": ("^image_proj.", "^ip_adapter."),
-    "a ControlNet": (
+    say("an IP-adapter"): ("^image_proj.", "^ip_adapter."),
+    say("a ControlNet"): (
         "^control_model.",
         "^controlnet_",
         "^input_hint_block.",
         "^lora_controlnet$",
         "^lllite_",
     ),
-    "a T2I adapter": ("^adapter.body.", "^body.0.resnets.", "^body.0.block1.", "^body.0.in_conv."),
+    say("a T2I adapter"): (
+        "^adapter.body.",
+        "^body.0.resnets.",
+        "^body.0.block1.",
+        "^body.0.in_conv.",
+    ),
     # AnimateDiff and its LoRAs; Stable Video Diffusion under its two namings
-    "a video model or a part of one": (
+    say("a video model or a part of one"): (
         "^down_blocks.0.motion_modules.",
         "^down_blocks.0.attentions.0.temporal_transformer_blocks.",
         "^model.diffusion_model.input_blocks.1.1.time_stack.",
     ),
-    "a small VAE for previews (TAESD)": ("^decoder.layers.0.weight$", "^decoder.1.weight$"),
-    "an embedding (textual inversion)": ("^emb_params$", "^string_to_param.", "^clip_g$"),
+    say("a small VAE for previews (TAESD)"): ("^decoder.layers.0.weight$", "^decoder.1.weight$"),
+    say("an embedding (textual inversion)"): ("^emb_params$", "^string_to_param.", "^clip_g$"),
 }
 _TEXT_ENCODERS = (
     "^text_model.encoder.",
@@ -86,7 +92,7 @@ def _outsider(probe: Probe) -> Finding | None:
 
 
 def _not_used(what: str) -> Finding:
-    return Finding(kind=Kind.OTHER, problem=f"is {what}, which is not used here")
+    return Finding(kind=Kind.OTHER, problem=say("is {what}, which is not used here", what=what))
 
 
 def _transformer(probe: Probe) -> Finding | None:
@@ -97,7 +103,7 @@ def _transformer(probe: Probe) -> Finding | None:
             kind = Kind.CHECKPOINT if is_whole else Kind.UNET
             return Finding(kind=kind, family=family, problem=unet_problem(family, 0))
     if probe.has("^model.diffusion_model.", "^transformer_blocks.0."):
-        problem = "is a model of another architecture: only SDXL and SD1.5 can be drawn with"
+        problem = say("is a model of another architecture: only SDXL and SD1.5 can be drawn with")
         return Finding(kind=Kind.OTHER, problem=problem)
     return None
 
@@ -106,7 +112,7 @@ def _upscaler(probe: Probe) -> Finding | None:
     if probe.has(*_UPSCALERS):
         return Finding(kind=Kind.UPSCALER)
     if probe.has(*_OTHER_UPSCALERS):
-        problem = "is an upscaler of another architecture: only ESRGAN's (RRDBNet) can be used"
+        problem = say("is an upscaler of another architecture: only ESRGAN's (RRDBNet) can be used")
         return Finding(kind=Kind.UPSCALER, problem=problem)
     return None
 
@@ -114,7 +120,7 @@ def _upscaler(probe: Probe) -> Finding | None:
 def _text_encoder(probe: Probe) -> Finding | None:
     if not probe.has(*_TEXT_ENCODERS):
         return None
-    return _not_used("a text or image encoder alone")
+    return _not_used(say("a text or image encoder alone"))
 
 
 def _vae(probe: Probe) -> Finding | None:
@@ -131,12 +137,14 @@ def _vae(probe: Probe) -> Finding | None:
 
 def _vae_problem(probe: Probe, latent: tuple[int, ...]) -> str:
     if len(latent) != 4 or latent[1] != _LATENT_CHANNELS:
-        return (
-            f"is a VAE with {latent[1]} latent channels, for another kind of model: "
-            f"those of SDXL and SD1.5 have {_LATENT_CHANNELS}"
+        return say(
+            "is a VAE with {channels} latent channels, for another kind of model: those of SDXL "
+            "and SD1.5 have {usual}",
+            channels=latent[1],
+            usual=_LATENT_CHANNELS,
         )
     if not probe.has("encoder.conv_in.weight$"):
-        return "is a VAE without its encoder: use a whole one"
+        return say("is a VAE without its encoder: use a whole one")
     return ""
 
 
@@ -147,14 +155,16 @@ def _embedding(probe: Probe) -> Finding | None:
     shapes = [info.shape for info in tensors.values()]
     if not all(1 <= len(shape) <= 2 and shape[-1] in _EMBEDDING_WIDTHS for shape in shapes):
         return None
-    return _not_used("an embedding (textual inversion)")
+    return _not_used(say("an embedding (textual inversion)"))
 
 
 def _unknown(header: Header) -> Finding:
     first = next(iter(header.tensors), None)
     if first is None:
-        return Finding(kind=Kind.OTHER, problem="holds no tensors")
-    problem = f"is no kind of file that is known here: its first tensor is {_quoted(first)}"
+        return Finding(kind=Kind.OTHER, problem=say("holds no tensors"))
+    problem = say(
+        "is no kind of file that is known here: its first tensor is {name}", name=_quoted(first)
+    )
     return Finding(kind=Kind.OTHER, problem=problem)
 
 

@@ -13,6 +13,7 @@ from hypersd_core.engine.detection.folder_layout import (
 )
 from hypersd_core.engine.detection.probe import Finding
 from hypersd_core.engine.detection.unet import GUIDED_PROBLEM, unet_problem
+from hypersd_core.i18n import say
 from hypersd_core.models import DRAWABLE, Family, Kind
 
 _SD2_TEXT_WIDTH = 1024
@@ -56,8 +57,9 @@ def _problem(folder: Path, family: Family, unet: Mapping[str, Any]) -> str:
 
 def _missing(folder: Path, part: str) -> str:
     if any((folder / part).glob("*.bin")):
-        return (
-            f"keeps its {part} as a pickle, which can run any code when it is loaded: "
-            "download the .safetensors files"
+        return say(
+            "keeps its {part} as a pickle, which can run any code when it is loaded: download the "
+            ".safetensors files",
+            part=part,
         )
-    return f"is incomplete: its {part} has no .safetensors file"
+    return say("is incomplete: its {part} has no .safetensors file", part=part)

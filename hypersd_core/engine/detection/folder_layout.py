@@ -7,6 +7,7 @@ from typing import Any
 
 from hypersd_core.engine.header import printable
 from hypersd_core.errors import ModelError
+from hypersd_core.i18n import say, say_all
 from hypersd_core.models import DRAWABLE, Family
 
 INDEX = "model_index.json"
@@ -36,11 +37,11 @@ def read_json(path: Path) -> dict[str, Any]:
             raw = file.read(_MAX_JSON_BYTES + 1)
         values = json.loads(raw.decode("utf-8")) if len(raw) <= _MAX_JSON_BYTES else None
     except FileNotFoundError as error:
-        raise ModelError(f"{shown(path)} is missing.") from error
+        raise ModelError(say("{file} is missing.", file=shown(path))) from error
     except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{shown(path)} is not readable JSON.") from error
+        raise ModelError(say("{file} is not readable JSON.", file=shown(path))) from error
     if not isinstance(values, dict):
-        raise ModelError(f"{shown(path)} does not hold a JSON object.")
+        raise ModelError(say("{file} does not hold a JSON object.", file=shown(path)))
     return values
 
 
@@ -57,5 +58,9 @@ def shown(path: Path) -> str:
 
 def unknown_kind(pipeline: str) -> str:
     """What follows a folder's name if its ``pipeline`` is none of ``PIPELINES``, without a stop."""
-    drawn = " and ".join(name for name, family in PIPELINES.items() if family in DRAWABLE)
-    return f"is of the kind {printable(pipeline)[:_QUOTED_CHARS]}: only {drawn} can be drawn with"
+    drawn = say_all([name for name, family in PIPELINES.items() if family in DRAWABLE])
+    return say(
+        "is of the kind {kind}: only {names} can be drawn with",
+        kind=printable(pipeline)[:_QUOTED_CHARS],
+        names=drawn,
+    )

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from hypersd_core.engine.detection.probe import Finding, Probe
 from hypersd_core.engine.header import printable
+from hypersd_core.i18n import say
 from hypersd_core.models import DRAWABLE, Family, Kind
 
 _ADAPTERS = ("lora", ".hada_", ".lokr_", ".oft_")
@@ -17,15 +18,15 @@ _LAYOUTS = {
     "peft": (".lora_A.",),
 }
 # Other ways to write down a change of weights, by what only their tensors' names hold.
-_RELATIVES = {
-    "a DoRA": (".dora_scale", ".lora_magnitude_vector"),
-    "a LyCORIS of the kind LoHa": (".hada_",),
-    "a LyCORIS of the kind LoKr": (".lokr_",),
-    "a LyCORIS of the kind OFT": (".oft_",),
-    "a LyCORIS of the kind GLoRA": (".a1.weight",),
-    "a LyCORIS of the kind (IA)^3": (".on_input",),
-    "a LyCORIS of the kind LoCon with Tucker decomposition": (".lora_mid.",),
-    "a LyCORIS with whole matrices": (".diff",),
+_RELATIVES: Mapping[str, tuple[str, ...]] = {
+    say("a DoRA"): (".dora_scale", ".lora_magnitude_vector"),
+    say("a LyCORIS of the kind LoHa"): (".hada_",),
+    say("a LyCORIS of the kind LoKr"): (".lokr_",),
+    say("a LyCORIS of the kind OFT"): (".oft_",),
+    say("a LyCORIS of the kind GLoRA"): (".a1.weight",),
+    say("a LyCORIS of the kind (IA)^3"): (".on_input",),
+    say("a LyCORIS of the kind LoCon with Tucker decomposition"): (".lora_mid.",),
+    say("a LyCORIS with whole matrices"): (".diff",),
 }
 
 # The rest is about names in which all dots are underscores, as they are in kohya's.
@@ -137,11 +138,13 @@ def _by_metadata(metadata: Mapping[str, str]) -> Family | None:
 
 def _problem(modules: Probe, family: Family | None, relative: str) -> str:
     if family is not None and family not in DRAWABLE:
-        return f"is a LoRA for {family.label}: only those for SDXL and SD1.5 can be used"
+        return say(
+            "is a LoRA for {family}: only those for SDXL and SD1.5 can be used", family=family.label
+        )
     if family is None and not modules.has_flat(*_KNOWN_PARTS):
-        return "is a LoRA for another kind of model: only those for SDXL and SD1.5 can be used"
+        return say("is a LoRA for another kind of model: only those for SDXL and SD1.5 can be used")
     if relative:
-        return f"is {relative}: only plain LoRAs and LoCons can be used"
+        return say("is {what}: only plain LoRAs and LoCons can be used", what=relative)
     return ""
 
 

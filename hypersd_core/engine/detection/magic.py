@@ -6,29 +6,31 @@ People save web pages under a model's name, clone pointers instead of files, and
 import codecs
 import re
 
+from hypersd_core.i18n import say
+
 START_BYTES = 512
 """How much of a file's start is enough to know it."""
 
-PICKLE = (
+PICKLE = say(
     "is a pickle, which can run any code when it is loaded: only safetensors files are read, so "
     "look for the .safetensors download or convert it"
 )
-_WEB_PAGE = (
+_WEB_PAGE = say(
     "is a web page that was saved in place of the file: download it again, logged in if the site "
     "asks for it"
 )
-_ARCHIVE = "is a packed archive: unpack it first"
-_PICTURE = "is a picture, not a model"
+_ARCHIVE = say("is a packed archive: unpack it first")
+_PICTURE = say("is a picture, not a model")
 # Magic numbers as the formats define them. A PyTorch file since 1.6 is a zip with a pickle inside,
 # an older one begins with a pickle of protocol 2 to 5.
 _MAGIC = (
-    (b"GGUF", "is a GGUF file: only safetensors files are read"),
+    (b"GGUF", say("is a GGUF file: only safetensors files are read")),
     (b"PK\x03\x04", PICKLE),
     (b"\x80\x02", PICKLE),
     (b"\x80\x03", PICKLE),
     (b"\x80\x04", PICKLE),
     (b"\x80\x05", PICKLE),
-    (b"\x89HDF", "is an HDF5 file: only safetensors files are read"),
+    (b"\x89HDF", say("is an HDF5 file: only safetensors files are read")),
     (b"\x89PNG", _PICTURE),
     (b"\xff\xd8\xff", _PICTURE),
     (b"RIFF", _PICTURE),
@@ -47,14 +49,14 @@ def describe(start: bytes) -> str:
     ``start``: the first ``START_BYTES`` of the file, or all of a shorter one.
     """
     if not start:
-        return "is empty: download it again"
+        return say("is empty: download it again")
     if start.startswith(_POINTER):
         return _pointer(start)
     for magic, phrase in _MAGIC:
         if start.startswith(magic):
             return phrase
     if start.startswith(bytes(_ZEROS_BYTES)):
-        return "begins with zeros alone: its download has not finished"
+        return say("begins with zeros alone: its download has not finished")
     return _text(start)
 
 
@@ -63,16 +65,21 @@ def size_text(size_bytes: int) -> str:
     for unit, unit_bytes in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if size_bytes >= unit_bytes:
             return f"{size_bytes / unit_bytes:.3g} {unit}"
-    return f"{size_bytes} bytes"
+    return say("{size} bytes", size=size_bytes)
 
 
 def _pointer(start: bytes) -> str:
     """Git-LFS pointers name the real size: https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md."""
     found = re.search(rb"^size (\d{1,15})$", start, re.MULTILINE)
-    size = f" of {size_text(int(found[1]))}" if found else ""
-    return (
-        f"is a git-lfs pointer: the real file{size} was not downloaded; "
-        "run `git lfs pull` or download it from its page"
+    if not found:
+        return say(
+            "is a git-lfs pointer: the real file was not downloaded; run `git lfs pull` or "
+            "download it from its page"
+        )
+    return say(
+        "is a git-lfs pointer: the real file of {size} was not downloaded; run `git lfs pull` or "
+        "download it from its page",
+        size=size_text(int(found[1])),
     )
 
 
@@ -83,7 +90,7 @@ def _text(start: bytes) -> str:
     if re.match(r"\s*(<!doctype html|<html|<head|<\?xml)", text, re.IGNORECASE):
         return _WEB_PAGE
     quoted = " ".join(text.split())[:_QUOTED_CHARS]
-    return f"is a text file, not a model: it begins with {quoted!r}"
+    return say("is a text file, not a model: it begins with {start!r}", start=quoted)
 
 
 def _as_text(start: bytes) -> str | None:

@@ -5,21 +5,24 @@ SDXL, its refiner, SD1 and SD2 have one structure, with differences in condition
 
 from hypersd_core.engine.detection.probe import Finding, Probe
 from hypersd_core.engine.header import Header
+from hypersd_core.i18n import say
 from hypersd_core.models import DRAWABLE, Family, Kind
 
 _TEXT_TO_KEY = "attn2.to_k.weight$"  # its inputs are the text's states
 _LDM = "model.diffusion_model."
 _LDM_VAE = ("^first_stage_model.decoder.",)
 _LDM_TEXT = ("^cond_stage_model.", "^conditioner.embedders.")
-GUIDED_PROBLEM = "needs the guidance as an input, as LCM's own UNets do: use an LCM LoRA instead"
+GUIDED_PROBLEM = say(
+    "needs the guidance as an input, as LCM's own UNets do: use an LCM LoRA instead"
+)
 """Such a UNet was distilled for every guidance at once."""
 # UNets of the right structure that need what this program does not give them.
 _UNUSUAL_UNETS = {
-    "needs another text encoder, as Kolors does: only those of SDXL and SD1.5 are known": (
+    say("needs another text encoder, as Kolors does: only those of SDXL and SD1.5 are known"): (
         "^encoder_hid_proj.",
     ),
     GUIDED_PROBLEM: ("^time_embedding.cond_proj.",),
-    "was trained with EDM's noise schedule (as Playground 2.5 and CosXL)": (
+    say("was trained with EDM's noise schedule (as Playground 2.5 and CosXL)"): (
         "^edm_mean$",
         "^edm_vpred.",
     ),
@@ -28,8 +31,8 @@ _UNUSUAL_UNETS = {
 _QUANTISED = (".weight.absmax", ".scale_weight", ".weight_scale")
 _INPUTS = 4
 _UNUSUAL_INPUTS = {
-    8: "is an instruct-pix2pix model: only models with 4 input channels can be drawn with",
-    9: "is an inpainting model (9 input channels): use the usual one, it can inpaint as well",
+    8: say("is an instruct-pix2pix model: only models with 4 input channels can be drawn with"),
+    9: say("is an inpainting model (9 input channels): use the usual one, it can inpaint as well"),
 }
 
 
@@ -41,11 +44,16 @@ def detect_unet(probe: Probe) -> Finding | None:
 def unet_problem(family: Family, inputs: int) -> str:
     """Why a UNet with so many input channels cannot be drawn with; empty if it can."""
     if family not in DRAWABLE:
-        return f"belongs to the family {family.label}: only SDXL and SD1.5 can be drawn with"
+        return say(
+            "belongs to the family {family}: only SDXL and SD1.5 can be drawn with",
+            family=family.label,
+        )
     if inputs == _INPUTS:
         return ""
-    return _UNUSUAL_INPUTS.get(
-        inputs, f"has {inputs} input channels: only models with {_INPUTS} can be drawn with"
+    return _UNUSUAL_INPUTS.get(inputs) or say(
+        "has {inputs} input channels: only models with {usual} can be drawn with",
+        inputs=inputs,
+        usual=_INPUTS,
     )
 
 
@@ -60,7 +68,7 @@ def _ldm_unet(probe: Probe) -> Finding | None:
     has_text, has_vae = probe.has(*_LDM_TEXT), probe.has(*_LDM_VAE)
     problem = _unet_problem(probe, family, first)
     if has_text and not has_vae:
-        problem = problem or "lacks its VAE: use the version that has it baked in"
+        problem = problem or say("lacks its VAE: use the version that has it baked in")
     return Finding(
         kind=Kind.CHECKPOINT if has_text else Kind.UNET,
         family=family,
@@ -120,7 +128,7 @@ def _unet_problem(probe: Probe, family: Family, first: str) -> str:
             return problem
     matrix = probe.first(_TEXT_TO_KEY).removesuffix(".weight")
     if any(f"{matrix}{mark}" in probe.header.tensors for mark in _QUANTISED):
-        return "holds quantised weights: use its full-size version"
+        return say("holds quantised weights: use its full-size version")
     shape = probe.header.tensors[first].shape if first in probe.header.tensors else ()
     return unet_problem(family, shape[1] if len(shape) > 1 else 0)
 

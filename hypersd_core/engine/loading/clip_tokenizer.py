@@ -6,6 +6,7 @@ from transformers import CLIPTokenizer
 
 from hypersd_core.engine.detection.folder_layout import read_json, shown
 from hypersd_core.errors import ModelError
+from hypersd_core.i18n import say
 
 MAX_TOKENS = 77
 START, END = "<|startoftext|>", "<|endoftext|>"
@@ -18,13 +19,17 @@ def read_tokenizer(folder: Path, *, size: int) -> CLIPTokenizer:
         tokenizer = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # on a broken file two libraries raise what they like
         raise ModelError(
-            f"The model is damaged: {shown(folder)} holds no tokenizer of CLIP."
+            say("The model is damaged: {file} holds no tokenizer of CLIP.", file=shown(folder))
         ) from error
     # Without its vocabulary file the class makes a tokenizer that knows nothing, and says nothing.
     if len(tokenizer) != size:
         raise ModelError(
-            f"The model is damaged: {shown(folder)} knows {len(tokenizer)} tokens, "
-            f"its text encoder {size}."
+            say(
+                "The model is damaged: {file} knows {tokens} tokens, its text encoder {size}.",
+                file=shown(folder),
+                tokens=len(tokenizer),
+                size=size,
+            )
         )
     return tokenizer
 

@@ -1,5 +1,6 @@
 """Finds all parts that drawing with a file needs, and checks that they fit; reads no weight."""
 
+import functools
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from hypersd_core.engine.loading.scheduler_config import TrainingNoise, read_tra
 from hypersd_core.engine.loading.single_file import find_checkpoint, find_parts
 from hypersd_core.engine.model import Model
 from hypersd_core.errors import ModelError
+from hypersd_core.i18n import say, say_again, say_all
 from hypersd_core.models import DRAWABLE, Family, Kind, ModelFile
 
 
@@ -29,7 +31,7 @@ def find_model(file: ModelFile, *, base: ModelFile | None, config: Path | None) 
         found = _find_whole(file, config)
     for name in PARTS[family]:
         if name not in found.parts:
-            raise ModelError(f"{file.name} holds no {TITLES[name]}.")
+            raise ModelError(say("{file} holds no {part}.", file=file.name, part=TITLES[name]))
     _check_fit(file, found.parts)
     return found
 
@@ -39,13 +41,24 @@ def find_vae(file: ModelFile, model: Model) -> Part:
     _refuse(file, Kind.VAE)
     if file.family is not None and file.family is not model.family:
         raise ModelError(
-            f"The VAE {file.name} is for {file.family.label}, not for {model.family.label}."
+            say(
+                "The VAE {vae} is for {family}, not for {wanted}.",
+                vae=file.name,
+                family=file.family.label,
+                wanted=model.family.label,
+            )
         )
     part = _find_vae(file.path, like=model.vae)
     if _latent_space(part.module) != _latent_space(model.vae):
         raise ModelError(
-            f"The VAE {file.name} does not fit {model.name}: its latents have "
-            f"{_latent_space(part.module)}, the model's {_latent_space(model.vae)}."
+            say(
+                "The VAE {vae} does not fit {model}: its latents have {latents}, the model's "
+                "{own}.",
+                vae=file.name,
+                model=model.name,
+                latents=_latent_space(part.module),
+                own=_latent_space(model.vae),
+            )
         )
     return part
 
@@ -53,21 +66,36 @@ def find_vae(file: ModelFile, model: Model) -> Part:
 def family_of(file: ModelFile) -> Family:
     """The family of ``file``; raises ModelError for those that cannot be drawn with."""
     if file.family is None or file.family not in DRAWABLE:
-        label = "unknown" if file.family is None else file.family.label
-        allowed = " and ".join(sorted(family.label for family in DRAWABLE))
-        raise ModelError(f"{file.name} is of the family {label}; only {allowed} can be drawn with.")
+        raise ModelError(
+            say(
+                "{file} is of the family {family}; only {names} can be drawn with.",
+                file=file.name,
+                family=say("unknown") if file.family is None else file.family.label,
+                names=say_all(sorted(family.label for family in DRAWABLE)),
+            )
+        )
     return file.family
 
 
 def _refuse(file: ModelFile, *kinds: Kind) -> None:
     """Raise ModelError for a file with an obstacle, of none of ``kinds``, or gone."""
     if file.obstacle:
-        raise ModelError(file.obstacle)
+        raise ModelError(say_again(file.obstacle))
     if file.kind not in kinds:
-        allowed = " or a ".join(kinds)
-        raise ModelError(f"{file.name} is of the kind {file.kind}; it must be a {allowed}.")
+        raise ModelError(
+            say(
+                "{file} is of the kind {kind}; it must be a {names}.",
+                file=file.name,
+                kind=file.kind,
+                names=functools.reduce(_either, map(str, kinds)),
+            )
+        )
     if not file.path.exists():
-        raise ModelError(f"There is no {shown(file.path)} any more.")
+        raise ModelError(say("There is no {file} any more.", file=shown(file.path)))
+
+
+def _either(some: str, kind: str) -> str:
+    return say("{some} or a {kind}", some=some, kind=kind)
 
 
 def _find_whole(file: ModelFile, config: Path | None) -> Found:
@@ -82,16 +110,27 @@ def _find_on_base(file: ModelFile, base: ModelFile | None, config: Path | None) 
     label = family_of(file).label
     if base is None:
         raise ModelError(
-            f"{file.name} is a UNet alone: it needs a base of {label} for text encoders and VAE."
+            say(
+                "{file} is a UNet alone: it needs a base of {family} for text encoders and VAE.",
+                file=file.name,
+                family=label,
+            )
         )
     _refuse(base, Kind.CHECKPOINT)
     if base.family is not file.family:
-        raise ModelError(f"{file.name} is a UNet of {label}; its base {base.name} is not.")
+        raise ModelError(
+            say(
+                "{file} is a UNet of {family}; its base {base} is not.",
+                file=file.name,
+                family=label,
+                base=base.name,
+            )
+        )
     lender = _find_whole(base, config)
     configs = lender.configs if config is None else read_configs(config, family_of(file))
     own = find_parts(file.path, configs)
     if "unet" not in own:
-        raise ModelError(f"{file.name} holds no {TITLES['unet']}.")
+        raise ModelError(say("{file} holds no {part}.", file=file.name, part=TITLES["unet"]))
     # of the base's training the betas alone are the UNet's, too
     noise = replace(lender.noise, prediction="epsilon", zero_terminal_snr=False)
     if config is not None:
@@ -114,13 +153,14 @@ def _find_vae(path: Path, *, like: AutoencoderKL) -> Part:
         return find_component(path, "vae", read_json(path / "config.json"))
     parts = find_parts(path, {"vae": dict(like.config)})
     if "vae" not in parts:
-        raise ModelError(f"{shown(path)} holds no {TITLES['vae']}.")
+        raise ModelError(say("{file} holds no {part}.", file=shown(path), part=TITLES["vae"]))
     return parts["vae"]
 
 
 def _latent_space(vae: AutoencoderKL) -> str:
     factor = 2 ** (len(vae.config.block_out_channels) - 1)
-    return f"{vae.config.latent_channels} channels for {factor} pixels"
+    channels = vae.config.latent_channels
+    return say("{channels} channels for {pixels} pixels", channels=channels, pixels=factor)
 
 
 def _check_fit(file: ModelFile, parts: Mapping[str, Part]) -> None:
@@ -129,10 +169,16 @@ def _check_fit(file: ModelFile, parts: Mapping[str, Part]) -> None:
     encoders = (part.module.config for name, part in parts.items() if name.startswith("text_"))
     width = sum(encoder.hidden_size for encoder in encoders)
     for what, needs, gets in (
-        ("text states", unet.cross_attention_dim, width),
-        ("latent channels", unet.in_channels, vae.latent_channels),
+        (say("text states"), unet.cross_attention_dim, width),
+        (say("latent channels"), unet.in_channels, vae.latent_channels),
     ):
         if needs != gets:
             raise ModelError(
-                f"The parts of {file.name} do not fit: the UNet wants {needs} {what}, not {gets}."
+                say(
+                    "The parts of {model} do not fit: the UNet wants {needs} {what}, not {gets}.",
+                    model=file.name,
+                    needs=needs,
+                    what=what,
+                    gets=gets,
+                )
             )

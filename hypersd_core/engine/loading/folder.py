@@ -26,6 +26,7 @@ from hypersd_core.engine.loading.parts import (
 from hypersd_core.engine.loading.scheduler_config import read_training_noise
 from hypersd_core.engine.loading.weights import Weights
 from hypersd_core.errors import ModelError
+from hypersd_core.i18n import say
 from hypersd_core.models import Family
 
 
@@ -34,9 +35,18 @@ def check_family(folder: Path, family: Family) -> None:
     pipeline = str(read_json(folder / INDEX).get("_class_name"))
     own = PIPELINES.get(pipeline)
     if own is None:
-        raise ModelError(f"{shown(folder)} {unknown_kind(pipeline)}.")
+        raise ModelError(
+            say("{file} {problem}.", file=shown(folder), problem=unknown_kind(pipeline))
+        )
     if own is not family:
-        raise ModelError(f"The folder {shown(folder)} describes {own.label}, not {family.label}.")
+        raise ModelError(
+            say(
+                "The folder {folder} describes {family}, not {wanted}.",
+                folder=shown(folder),
+                family=own.label,
+                wanted=family.label,
+            )
+        )
 
 
 def find_folder(folder: Path, family: Family) -> Found:
@@ -69,7 +79,13 @@ def find_component(folder: Path, name: str, config: Config) -> Part:
     weights = _open_weights(folder)
     part = find_part(name, config, weights, IN_FOLDERS[name], path=folder)
     if part is None:
-        raise ModelError(f"The model is damaged: {shown(folder)} holds no {TITLES[name]}.")
+        raise ModelError(
+            say(
+                "The model is damaged: {file} holds no {part}.",
+                file=shown(folder),
+                part=TITLES[name],
+            )
+        )
     refuse_surplus(weights, [part], path=folder)
     return part
 
@@ -78,12 +94,17 @@ def _open_weights(folder: Path) -> Weights:
     files = next(_candidates(folder), None)
     if files is None:
         raise ModelError(
-            f"The model is incomplete: {shown(folder)} has no weights as .safetensors."
+            say(
+                "The model is incomplete: {folder} has no weights as .safetensors.",
+                folder=shown(folder),
+            )
         )
     try:
         return Weights(files)
     except ModelError as error:
-        raise ModelError(f"In {shown(folder)}, {error}") from error
+        raise ModelError(
+            say("In {folder}, {problem}", folder=shown(folder), problem=error.sentence)
+        ) from error
 
 
 def _candidates(folder: Path) -> Iterator[list[Path]]:
@@ -102,6 +123,9 @@ def _shards(index: Path) -> list[Path]:
     names = set(table.values()) if isinstance(table, dict) else set()
     if not names or not all(isinstance(n, str) and n == Path(n).name for n in names):
         raise ModelError(
-            f"The model is damaged: {shown(index)} does not list the files of its weights."
+            say(
+                "The model is damaged: {file} does not list the files of its weights.",
+                file=shown(index),
+            )
         )
     return [index.with_name(name) for name in sorted(names)]

@@ -21,14 +21,15 @@ from hypersd_core.engine.loading.ldm_names import Stored
 from hypersd_core.engine.loading.scheduler_config import TrainingNoise
 from hypersd_core.engine.loading.weights import Weights
 from hypersd_core.errors import ModelError
+from hypersd_core.i18n import say, say_many
 
 Config = Mapping[str, Any]
 
 TITLES = {
-    "text_encoder": "text encoder",
-    "text_encoder_2": "second text encoder",
-    "unet": "UNet",
-    "vae": "VAE",
+    "text_encoder": say("text encoder"),
+    "text_encoder_2": say("second text encoder"),
+    "unet": say("UNet"),
+    "vae": say("VAE"),
 }
 _CLASSES: Mapping[str, Any] = {
     "text_encoder": CLIPTextModel,
@@ -94,7 +95,13 @@ def find_part(
         return None
     missing = sorted(s.name for s in stored.values() if s.name not in weights.names)
     if missing:
-        raise ModelError(f"The model is damaged: {shown(path)} lacks {_tensors(missing)}.")
+        raise ModelError(
+            say(
+                "The model is damaged: {file} lacks {tensors}.",
+                file=shown(path),
+                tensors=_tensors(missing),
+            )
+        )
     for key, shape in shapes.items():
         _check_tensor(stored[key], weights, shape, path)
     return Part(path=path, module=module, weights=weights, stored=stored)
@@ -106,7 +113,11 @@ def refuse_surplus(weights: Weights, parts: Iterable[Part], *, path: Path) -> No
     surplus = sorted(name for name in weights.names - used if not _HARMLESS.match(name))
     if surplus:
         raise ModelError(
-            f"The model is damaged: {shown(path)} has a surplus of {_tensors(surplus)}."
+            say(
+                "The model is damaged: {file} has a surplus of {tensors}.",
+                file=shown(path),
+                tensors=_tensors(surplus),
+            )
         )
 
 
@@ -128,7 +139,7 @@ def load_part(
             value.copy_(part.weights.read(part.stored[key]).reshape(empty.shape))
         except (OSError, SafetensorError) as error:
             raise ModelError(
-                f"The model {shown(part.path)} was changed while it was loaded."
+                say("The model {file} was changed while it was loaded.", file=shown(part.path))
             ) from error
         values[key] = value
         on_numbers(value.numel())
@@ -147,8 +158,11 @@ def _build(name: str, config: Config, path: Path) -> Any:  # noqa: ANN401 - as P
                 module = cls(CLIPTextConfig.from_dict(dict(config)))
     except Exception as error:  # on a wrong config two libraries raise what they like
         raise ModelError(
-            f"The model is damaged: no {TITLES[name]} can be built from the config "
-            f"of {shown(path)}."
+            say(
+                "The model is damaged: no {part} can be built from the config of {file}.",
+                part=TITLES[name],
+                file=shown(path),
+            )
         ) from error
     return module.eval().requires_grad_(False)
 
@@ -162,24 +176,33 @@ def _check_tensor(stored: Stored, weights: Weights, shape: tuple[int, ...], path
     # A matrix may lie there as a convolution of 1×1.
     if have[: len(shape)] != shape or any(side != 1 for side in have[len(shape) :]):
         raise ModelError(
-            f"The model {shown(path)} is damaged or of another size: "
-            f"{stored.name} is {_times(have)}, not {_times(shape)}."
+            say(
+                "The model {file} is damaged or of another size: {tensor} is {shape}, not "
+                "{wanted}.",
+                file=shown(path),
+                tensor=stored.name,
+                shape=_times(have),
+                wanted=_times(shape),
+            )
         )
     if weights.dtype(stored.name) not in _FLOATS:
         raise ModelError(
-            f"The model {shown(path)} keeps {stored.name} as {weights.dtype(stored.name)}; "
-            f"only {', '.join(sorted(_FLOATS))} can be read."
+            say(
+                "The model {file} keeps {tensor} as {dtype}; only {names} can be read.",
+                file=shown(path),
+                tensor=stored.name,
+                dtype=weights.dtype(stored.name),
+                names=", ".join(sorted(_FLOATS)),
+            )
         )
 
 
 def _tensors(names: Sequence[str]) -> str:
-    if len(names) == 1:
-        return f"the tensor {names[0]}"
-    return f"{len(names)} tensors, {names[0]} first"
+    return say_many("the tensor {name}", "{n} tensors, {name} first", len(names), name=names[0])
 
 
 def _times(shape: Sequence[int]) -> str:
-    return "×".join(map(str, shape)) or "a number"
+    return "×".join(map(str, shape)) or say("a number")
 
 
 def _count_positions(module: torch.nn.Module, device: torch.device) -> None:

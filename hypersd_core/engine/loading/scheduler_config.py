@@ -13,6 +13,7 @@ import torch
 from hypersd_core.engine.detection.folder_layout import read_json, shown
 from hypersd_core.engine.prediction import PREDICTIONS
 from hypersd_core.errors import ModelError
+from hypersd_core.i18n import say, say_all
 from hypersd_core.samplers import NoiseSchedule
 
 _TIMESTEPS = 1000  # of the training schedule: the same in every SD1.5 and SDXL model
@@ -46,19 +47,34 @@ def read_training_noise(model_folder: Path) -> TrainingNoise:
 def _betas(config: Mapping[str, Any], path: Path) -> NoiseSchedule:
     if config.get("trained_betas") is not None:
         raise ModelError(
-            f"The model brings betas of its own in {shown(path)}; they are not known yet."
+            say(
+                "The model brings betas of its own in {file}; they are not known yet.",
+                file=shown(path),
+            )
         )
     kind, timesteps = config.get("beta_schedule"), config.get("num_train_timesteps", _TIMESTEPS)
     if kind not in list(_BETAS) or timesteps != _TIMESTEPS:
         raise ModelError(
-            f"The model asks in {shown(path)} for the noise schedule {kind} of {timesteps} "
-            f"timesteps; only {' and '.join(_BETAS)} of {_TIMESTEPS} are known."
+            say(
+                "The model asks in {file} for the noise schedule {kind} of {timesteps} timesteps; "
+                "only {names} of {known} are known.",
+                file=shown(path),
+                kind=kind,
+                timesteps=timesteps,
+                names=say_all(list(_BETAS)),
+                known=_TIMESTEPS,
+            )
         )
     start, end = config.get("beta_start"), config.get("beta_end")
     if not (isinstance(start, float) and isinstance(end, float) and 0 < start <= end < 1):
         raise ModelError(
-            f"The model is damaged: the betas in {shown(path)} must lie between 0 and 1, "
-            f"got {start!r} and {end!r}."
+            say(
+                "The model is damaged: the betas in {file} must lie between 0 and 1, got {start!r} "
+                "and {end!r}.",
+                file=shown(path),
+                start=start,
+                end=end,
+            )
         )
     return _BETAS[kind](start, end, _TIMESTEPS)
 
@@ -77,7 +93,11 @@ def _prediction(config: Mapping[str, Any], path: Path) -> str:
     kind = config.get("prediction_type", "epsilon")
     if kind not in list(PREDICTIONS):
         raise ModelError(
-            f"The model asks in {shown(path)} for the prediction type {kind}; "
-            f"only {', '.join(PREDICTIONS)} are known."
+            say(
+                "The model asks in {file} for the prediction type {kind}; only {names} are known.",
+                file=shown(path),
+                kind=kind,
+                names=", ".join(PREDICTIONS),
+            )
         )
     return str(kind)

@@ -18,6 +18,7 @@ from hypersd_core.engine.loading.parts import Config, Found, Part, find_part, re
 from hypersd_core.engine.loading.scheduler_config import read_training_noise
 from hypersd_core.engine.loading.weights import Weights
 from hypersd_core.errors import ModelError
+from hypersd_core.i18n import say
 from hypersd_core.models import Family
 
 _CONFIGS = Path(__file__).resolve().parents[3] / "data" / "configs"
@@ -61,10 +62,17 @@ def _refuse_unusual_widths(path: Path, family: Family, configs: Mapping[str, Con
     usual = configs["unet"]["block_out_channels"][0]
     if first is not None and first.shape[:1] != (usual,):
         raise ModelError(
-            f"{shown(path)} is a model of unusual widths: its first convolution has the shape "
-            f"{list(first.shape)}, {family.label}'s {usual} rows. Write "
-            f'config = "FOLDER" into {path.stem}.toml beside it, the name of a folder in '
-            "diffusers' layout that has the configuration of such a model."
+            say(
+                "{file} is a model of unusual widths: its first convolution has the shape {shape}, "
+                "{family}'s {rows} rows. Write "
+                'config = "FOLDER" into {sidecar} beside it, the name of a folder in '
+                "diffusers' layout that has the configuration of such a model.",
+                file=shown(path),
+                shape=list(first.shape),
+                family=family.label,
+                rows=usual,
+                sidecar=f"{path.stem}.toml",
+            )
         )
 
 

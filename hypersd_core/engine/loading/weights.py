@@ -12,6 +12,7 @@ from hypersd_core.engine.detection.folder_layout import shown
 from hypersd_core.engine.header import TensorInfo, read_header
 from hypersd_core.engine.loading.ldm_names import Stored
 from hypersd_core.errors import ModelError
+from hypersd_core.i18n import say
 
 
 class Weights:
@@ -62,7 +63,9 @@ def _open(path: Path) -> Any:  # noqa: ANN401 - safe_open has no types
         # Not mapped, as is usual: who cuts a mapped file off ends the process that reads it.
         return safe_open(path, framework="pt", backend="pread")
     except (OSError, SafetensorError) as error:
-        raise ModelError(f"{shown(path)} is not a safetensors file that can be read.") from error
+        raise ModelError(
+            say("{file} is not a safetensors file that can be read.", file=shown(path))
+        ) from error
 
 
 def _third(shape: tuple[int, ...], third: int) -> slice:

@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hypersd_core.i18n import say
+
 _SLOPE = 0.2  # of the leaky ReLU
 _RESIDUAL_SCALE = 0.2
 _MOST_DOUBLINGS = 3  # 8 times the size; most that are released make 4
@@ -106,13 +108,25 @@ def build_rrdb(tensors: Mapping[str, Tensor]) -> RRDBNet:
     weights = _renamed(tensors)
     first, growing = weights.get("conv_first.weight"), weights.get("body.0.rdb1.conv1.weight")
     if first is None or growing is None or first.ndim != 4 or growing.ndim != 4:
-        raise ValueError("the first convolutions of an RRDBNet are missing")
+        raise ValueError(say("the first convolutions of an RRDBNet are missing"))
     blocks, doublings = _count(weights, "body"), _count(weights, "conv_up")
     unshuffle = {3: 1, 12: 2, 48: 4}.get(first.shape[1], 0)
     if not unshuffle or doublings > _MOST_DOUBLINGS or 2**doublings < unshuffle:
-        raise ValueError(f"{first.shape[1]} channels in and {doublings} doublings do not match")
+        raise ValueError(
+            say(
+                "{channels} channels in and {doublings} doublings do not match",
+                channels=first.shape[1],
+                doublings=doublings,
+            )
+        )
     if len(weights) != 2 * (15 * blocks + doublings + 4):  # weight and bias of each convolution
-        raise ValueError(f"{len(weights)} tensors are too few or too many for {blocks} blocks")
+        raise ValueError(
+            say(
+                "{tensors} tensors are too few or too many for {blocks} blocks",
+                tensors=len(weights),
+                blocks=blocks,
+            )
+        )
     with torch.device("meta"):
         network = RRDBNet(
             channels=len(first),
@@ -124,7 +138,7 @@ def build_rrdb(tensors: Mapping[str, Tensor]) -> RRDBNet:
     try:
         network.load_state_dict(weights, assign=True)
     except RuntimeError as error:
-        raise ValueError("a tensor is missing or has a wrong shape") from error
+        raise ValueError(say("a tensor is missing or has a wrong shape")) from error
     return network.eval().requires_grad_(requires_grad=False)
 
 

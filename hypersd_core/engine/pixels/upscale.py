@@ -19,6 +19,7 @@ from hypersd_core.engine.loading.weights import Weights
 from hypersd_core.engine.pixels.overlapping_tiles import Tiles, draw_in_tiles
 from hypersd_core.engine.pixels.rrdb import RRDBNet, build_rrdb
 from hypersd_core.errors import GenerationFailed, ModelError
+from hypersd_core.i18n import say
 from hypersd_core.models import Kind, ModelFile
 
 Pixels = NDArray[np.uint8]
@@ -72,7 +73,9 @@ class Upscaler:
     def _enlarge(self, tile: torch.Tensor) -> torch.Tensor:
         drawn = self.network(tile).float()
         if not torch.isfinite(drawn).all():
-            raise GenerationFailed(f"The upscaler {self.name} drew numbers that are not finite.")
+            raise GenerationFailed(
+                say("The upscaler {upscaler} drew numbers that are not finite.", upscaler=self.name)
+            )
         return (drawn * 255).clamp(0, 255)
 
 
@@ -83,14 +86,24 @@ def load_upscaler(file: ModelFile, device: torch.device) -> Upscaler:
     and 1, no more than the picture itself.
     """
     if file.kind is not Kind.UPSCALER:
-        raise ModelError(f"{file.name} is a {file.kind}, not an upscaler.")
+        raise ModelError(
+            say("{file} is a {kind}, not an upscaler.", file=file.name, kind=file.kind)
+        )
     weights = Weights([file.path])
     try:
         network = build_rrdb({name: weights.read(Stored(name)) for name in weights.names})
     except (OSError, SafetensorError) as error:
-        raise ModelError(f"The upscaler {file.name} was changed while it was loaded.") from error
+        raise ModelError(
+            say("The upscaler {upscaler} was changed while it was loaded.", upscaler=file.name)
+        ) from error
     except ValueError as error:
-        raise ModelError(f"{file.name} is no upscaler that can be used: {error}.") from error
+        raise ModelError(
+            say(
+                "{file} is no upscaler that can be used: {reason}.",
+                file=file.name,
+                reason=error.args[0],
+            )
+        ) from error
     dtype = torch.float32 if device.type == "cpu" else torch.float16
     return Upscaler(name=file.name, network=network.to(device, dtype), device=device)
 
