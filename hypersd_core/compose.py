@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from hypersd_core.errors import InvalidRequest
 from hypersd_core.flags import PromptFlags
+from hypersd_core.i18n import say
 from hypersd_core.library import Choice, Library
 from hypersd_core.models import Family
 from hypersd_core.notes import notes
@@ -28,7 +29,7 @@ from hypersd_core.request import (
     Source,
     Variation,
 )
-from hypersd_core.sampling import SAMPLING_METHODS
+from hypersd_core.sampling import SAMPLING_METHODS, sampler_named
 from hypersd_core.wishes import NOISE, Asked, Start, Wish, typed_wish
 
 DEFAULT_STRENGTH = 0.6
@@ -38,7 +39,7 @@ A1111S_ANY_SEED = -1
 OWN_VAE = "none"
 """The name that asks for a model's own VAE where its recipe has another."""
 
-_HIRES = "hires, a factor such as 1.5"
+_HIRES = say("hires, a factor such as 1.5")
 _T = TypeVar("_T")
 
 
@@ -59,7 +60,7 @@ def compose(text: str, options: PromptFlags, library: Library, *, start: Start =
     if earlier is None:
         return compose_wish(typed_wish(text, options), library, start=start)
     wish, about_it = wish_again(earlier, options, library, start=start)
-    about_it = ("This was read as the parameters of an earlier picture.", *about_it)
+    about_it = (say("This was read as the parameters of an earlier picture."), *about_it)
     return compose_wish(wish, library, start=start, about_it=about_it)
 
 
@@ -104,7 +105,7 @@ def _request(
     chosen, recipe = asked.flags, asked.recipe
     width, height = _size(asked)
     sampler = _sampler(chosen.sampler, recipe)
-    steps = _or(chosen.steps, recipe.steps)
+    steps = _steps(chosen, recipe)
     return GenerationRequest(
         prompt=prompt,
         negative=chosen.negative or "",
@@ -115,7 +116,7 @@ def _request(
         eta=_or(chosen.eta, _eta(sampler, recipe)),
         width=width,
         height=height,
-        seed=_seed(chosen.seed),
+        seed=said_or_any_seed(chosen.seed),
         count=_or(chosen.count, 1),
         timesteps=recipe.timesteps if steps == len(recipe.timesteps) else (),
         loras=loras,
@@ -128,6 +129,21 @@ def _request(
         hires=_hires(chosen, library),
         enlarge=recipe.enlarge,
     )
+
+
+def _steps(chosen: PromptFlags, recipe: Recipe) -> int:
+    if chosen.speed is None:
+        return _or(chosen.steps, recipe.steps)
+    if chosen.steps is not None:
+        raise InvalidRequest(
+            say(
+                "Steps ({steps}) and speed ({speed}) both say how many steps to take: "
+                "say one of them.",
+                steps=chosen.steps,
+                speed=chosen.speed,
+            )
+        )
+    return recipe.steps_at(chosen.speed)
 
 
 def _size(asked: Asked) -> tuple[int, int]:
@@ -166,13 +182,18 @@ def _recipe(
 
 
 def _check_fits(recipe: Recipe, model: Choice) -> None:
-    _check_family(f"The recipe {recipe.name}", recipe.family, model)
+    _check_family(say("The recipe {name}", name=recipe.name), recipe.family, model)
     predicts = (model.recipe and model.recipe.prediction) or model.file.prediction
     if recipe.prediction not in {"", predicts}:
         raise InvalidRequest(
-            f"The recipe {recipe.name} is for models that predict {recipe.prediction}; "
-            f"{model.file.name} is loaded as one that predicts {predicts}, and only a recipe of "
-            "its own can change that."
+            say(
+                "The recipe {recipe} is for models that predict {wanted}; {model} is loaded as one "
+                "that predicts {predicts}, and only a recipe of its own can change that.",
+                recipe=recipe.name,
+                wanted=recipe.prediction,
+                model=model.file.name,
+                predicts=predicts,
+            )
         )
 
 
@@ -180,26 +201,37 @@ def _check_family(what: str, family: Family | None, model: Choice) -> None:
     """Both may be unknown; then the engine finds out."""
     if family and model.file.family and family != model.file.family:
         raise InvalidRequest(
-            f"{what} is made for {family.label}, but {model.file.name} is "
-            f"{model.file.family.label}."
+            say(
+                "{what} is made for {family}, but {model} is {other}.",
+                what=what,
+                family=family.label,
+                model=model.file.name,
+                other=model.file.family.label,
+            )
         )
 
 
 def _check_loras(loras: Sequence[Choice], model: Choice) -> None:
     names = [lora.file.name for lora in loras]
     for lora in loras:
-        _check_family(f"The LoRA {lora.file.name}", lora.file.family, model)
+        _check_family(say("The LoRA {name}", name=lora.file.name), lora.file.family, model)
         if names.count(lora.file.name) > 1:
             raise InvalidRequest(
-                f"The LoRA {lora.file.name} is named twice, in two ways: name it once."
+                say(
+                    "The LoRA {name} is named twice, in two ways: name it once.",
+                    name=lora.file.name,
+                )
             )
 
 
 def _refuse_loras(negative: str) -> None:
     if tags := split_loras(negative)[1]:
         raise InvalidRequest(
-            f"The LoRA {tags[0].name} stands in the negative prompt: a LoRA changes the whole "
-            "model, so write it in the prompt."
+            say(
+                "The LoRA {name} stands in the negative prompt: a LoRA changes the whole model, so "
+                "write it in the prompt.",
+                name=tags[0].name,
+            )
         )
 
 
@@ -220,12 +252,15 @@ def _sampler(name: str | None, recipe: Recipe) -> str:
     """The sampler's key, whatever way of writing it was used: ``DPM++ SDE Karras``, ``tcd``."""
     if name is None:
         return recipe.sampler
-    wanted = re.sub(r"[^a-z0-9+]", "", name.lower())
-    for key, method in SAMPLING_METHODS.items():
-        spellings = {key, method.label, method.full_label}
-        if wanted in {re.sub(r"[^a-z0-9+]", "", spelling.lower()) for spelling in spellings}:
-            return key
-    raise InvalidRequest(f"There is no sampler {name!r}; there are {', '.join(SAMPLING_METHODS)}.")
+    if key := sampler_named(name):
+        return key
+    raise InvalidRequest(
+        say(
+            "There is no sampler {name!r}; there are {names}.",
+            name=name,
+            names=", ".join(SAMPLING_METHODS),
+        )
+    )
 
 
 def _eta(sampler: str, recipe: Recipe) -> float:
@@ -240,7 +275,7 @@ def _vae(asked: Asked, library: Library) -> str:
     if name.lower() in {"", OWN_VAE}:
         return ""
     vae = library.vae(name)
-    _check_family(f"The VAE {vae.name}", vae.family, asked.model)
+    _check_family(say("The VAE {name}", name=vae.name), vae.family, asked.model)
     return vae.name
 
 
@@ -251,7 +286,11 @@ def _emphasis(name: str | None, recipe: Recipe) -> Emphasis:
         return Emphasis(re.sub(r"[\s-]+", "_", name.strip().lower()))
     except ValueError as error:
         raise InvalidRequest(
-            f"emphasis must be one of {', '.join(Emphasis)}, got {name!r}."
+            say(
+                "emphasis must be one of {names}, got {name!r}.",
+                names=", ".join(Emphasis),
+                name=name,
+            )
         ) from error
 
 
@@ -272,10 +311,10 @@ def _variation(chosen: PromptFlags) -> Variation | None:
 
 def _source(chosen: PromptFlags, library: Library, start: Start) -> Source | None:
     if not start.picture:
-        _refuse_alone("strength", chosen.strength, needs="a picture to start from")
-        _refuse_alone("A mask", start.mask or None, needs="a picture to start from")
+        _refuse_alone(say("strength"), chosen.strength, needs=say("a picture to start from"))
+        _refuse_alone(say("A mask"), start.mask or None, needs=say("a picture to start from"))
         if chosen.hires is None:
-            _refuse_alone("upscaler", chosen.upscaler, needs="a picture or hires")
+            _refuse_alone(say("upscaler"), chosen.upscaler, needs=say("a picture or hires"))
         return None
     return Source(
         picture=start.picture,
@@ -291,14 +330,14 @@ def _source_upscaler(chosen: PromptFlags, library: Library) -> str:
     if name.lower() != LATENT:
         return _upscaler(name, (LANCZOS,), library)
     if chosen.hires is None:
-        _refuse_alone("upscaler latent", name, needs=_HIRES)
+        _refuse_alone(say("upscaler latent"), name, needs=_HIRES)
     return LANCZOS
 
 
 def _hires(chosen: PromptFlags, library: Library) -> Hires | None:
     if chosen.hires is None:
-        _refuse_alone("hires strength", chosen.hires_strength, needs=_HIRES)
-        _refuse_alone("hires steps", chosen.hires_steps, needs=_HIRES)
+        _refuse_alone(say("hires strength"), chosen.hires_strength, needs=_HIRES)
+        _refuse_alone(say("hires steps"), chosen.hires_steps, needs=_HIRES)
         return None
     return Hires(
         scale=chosen.hires,
@@ -314,10 +353,11 @@ def _upscaler(name: str, built_in: Sequence[str], library: Library) -> str:
 
 def _refuse_alone(name: str, value: object, *, needs: str) -> None:
     if value is not None:
-        raise InvalidRequest(f"{name} needs {needs}.")
+        raise InvalidRequest(say("{name} needs {needs}.", name=name, needs=needs))
 
 
-def _seed(said: int | None) -> int:
+def said_or_any_seed(said: int | None) -> int:
+    """The seed that was said; any where none was, or A1111's -1."""
     return _any_seed() if said is None or said == A1111S_ANY_SEED else said
 
 

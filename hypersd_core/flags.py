@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from typing import Any, Literal
 
 from hypersd_core.errors import InvalidFlag
+from hypersd_core.i18n import say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,12 @@ class PromptFlags:
     tiling: bool | None = None
     clip_skip: int | None = None
     emphasis: str | None = None
+    speed: str | None = None
+    """``draft``, ``fast`` or ``quality``: steps as the recipe means them."""
+    preset: str | None = None
+    repeat: int | None = None
+    """How many jobs to make of it, each with seeds of its own."""
+    spoiler: bool | None = None
 
 
 def _whole_number(text: str) -> int:
@@ -98,62 +105,93 @@ class _Flag:
 
 
 _FLAGS = (
-    _Flag(field="steps", names=("steps",), parse=_whole_number, allowed="a whole number"),
-    _Flag(field="guidance", names=("guidance", "cfg"), parse=_number, allowed="a number"),
-    _Flag(field="sampler", names=("sampler",), parse=_name, allowed="the name of a sampler"),
-    _Flag(field="size", names=("size",), parse=_size, allowed="a size such as 768x1152"),
-    _Flag(field="size", names=("ar", "aspect"), parse=_ratio, allowed="a ratio such as 3:2"),
-    _Flag(field="seed", names=("seed",), parse=_whole_number, allowed="a whole number"),
-    _Flag(field="count", names=("count", "n"), parse=_whole_number, allowed="a whole number"),
-    _Flag(field="eta", names=("eta",), parse=_number, allowed="a number"),
+    _Flag(field="steps", names=("steps",), parse=_whole_number, allowed=say("a whole number")),
+    _Flag(field="guidance", names=("guidance", "cfg"), parse=_number, allowed=say("a number")),
+    _Flag(field="sampler", names=("sampler",), parse=_name, allowed=say("the name of a sampler")),
+    _Flag(field="size", names=("size",), parse=_size, allowed=say("a size such as 768x1152")),
+    _Flag(field="size", names=("ar", "aspect"), parse=_ratio, allowed=say("a ratio such as 3:2")),
+    _Flag(field="seed", names=("seed",), parse=_whole_number, allowed=say("a whole number")),
+    _Flag(field="count", names=("count", "n"), parse=_whole_number, allowed=say("a whole number")),
+    _Flag(field="eta", names=("eta",), parse=_number, allowed=say("a number")),
     _Flag(
         field="negative",
         names=("no", "negative"),
         takes="text",
         parse=_text,
-        allowed="the things to leave out",
+        allowed=say("the things to leave out"),
     ),
-    _Flag(field="private", names=("private",), takes="nothing", parse=_present, allowed="no value"),
-    _Flag(field="model", names=("model",), parse=_name, allowed="the name of a model"),
-    _Flag(field="recipe", names=("recipe",), parse=_name, allowed="the name of a recipe"),
-    _Flag(field="vae", names=("vae",), parse=_name, allowed="the name of a VAE"),
-    _Flag(field="strength", names=("strength", "denoise"), parse=_number, allowed="a number"),
+    _Flag(
+        field="private",
+        names=("private",),
+        takes="nothing",
+        parse=_present,
+        allowed=say("no value"),
+    ),
+    _Flag(field="model", names=("model",), parse=_name, allowed=say("the name of a model")),
+    _Flag(field="recipe", names=("recipe",), parse=_name, allowed=say("the name of a recipe")),
+    _Flag(field="vae", names=("vae",), parse=_name, allowed=say("the name of a VAE")),
+    _Flag(field="strength", names=("strength", "denoise"), parse=_number, allowed=say("a number")),
     _Flag(
         field="variation_seed",
         names=("variation-seed",),
         parse=_whole_number,
-        allowed="a whole number",
+        allowed=say("a whole number"),
     ),
     _Flag(
         field="variation_strength",
         names=("variation-strength",),
         parse=_number,
-        allowed="a number",
+        allowed=say("a number"),
     ),
-    _Flag(field="hires", names=("hires",), parse=_number, allowed="a factor such as 1.5"),
-    _Flag(field="hires_strength", names=("hires-strength",), parse=_number, allowed="a number"),
+    _Flag(field="hires", names=("hires",), parse=_number, allowed=say("a factor such as 1.5")),
     _Flag(
-        field="hires_steps", names=("hires-steps",), parse=_whole_number, allowed="a whole number"
+        field="hires_strength", names=("hires-strength",), parse=_number, allowed=say("a number")
     ),
-    _Flag(field="upscaler", names=("upscaler",), parse=_name, allowed="the name of an upscaler"),
+    _Flag(
+        field="hires_steps",
+        names=("hires-steps",),
+        parse=_whole_number,
+        allowed=say("a whole number"),
+    ),
+    _Flag(
+        field="upscaler", names=("upscaler",), parse=_name, allowed=say("the name of an upscaler")
+    ),
     _Flag(
         field="tiling",
         names=("tile", "tiling"),
         takes="nothing",
         parse=_present,
-        allowed="no value",
+        allowed=say("no value"),
     ),
-    _Flag(field="clip_skip", names=("clip-skip",), parse=_whole_number, allowed="a whole number"),
-    _Flag(field="emphasis", names=("emphasis",), parse=_name, allowed="original or no_norm"),
+    _Flag(
+        field="clip_skip", names=("clip-skip",), parse=_whole_number, allowed=say("a whole number")
+    ),
+    _Flag(field="emphasis", names=("emphasis",), parse=_name, allowed=say("original or no_norm")),
+    _Flag(field="speed", names=("speed",), parse=_name, allowed=say("draft, fast or quality")),
+    _Flag(
+        field="preset", names=("preset", "style"), parse=_name, allowed=say("the name of a preset")
+    ),
+    _Flag(
+        field="repeat", names=("repeat", "r"), parse=_whole_number, allowed=say("a whole number")
+    ),
+    _Flag(
+        field="spoiler",
+        names=("spoiler",),
+        takes="nothing",
+        parse=_present,
+        allowed=say("no value"),
+    ),
 )
 _BY_NAME = {name: flag for flag in _FLAGS for name in flag.names}
+FLAG_NAMES = frozenset(_BY_NAME)
+"""What flags are called, without their dashes."""
 
-_TYPOGRAPHIC = "\u2013\u2014\u2015\u2212"  # en dash, em dash, horizontal bar, minus sign
+TYPOGRAPHIC_DASHES = "\u2013\u2014\u2015\u2212"  # en and em dash, horizontal bar, minus sign
 _FLAG_WORD = re.compile(
     rf"""
     (?<!\S)
-    (?: [-{_TYPOGRAPHIC}]{{2,}} (?=[^\W\d_])
-      | [{_TYPOGRAPHIC}] (?= (?:{"|".join(_BY_NAME)}) [,;]? (?: [\s=] | \Z ) )
+    (?: [-{TYPOGRAPHIC_DASHES}]{{2,}} (?=[^\W\d_])
+      | [{TYPOGRAPHIC_DASHES}] (?= (?:{"|".join(_BY_NAME)}) [,;]? (?: [\s=] | \Z ) )
     )
     (?P<name> [^\s=]+? ) [,;]? (?= [\s=] | \Z )
     """,
@@ -185,14 +223,29 @@ def split_flags(text: str) -> tuple[str, PromptFlags]:
         prompt.append(text[end : found.start()])
         flag = _known_flag(found)
         if flag.field in values:
-            raise _invalid(found, f"is given twice ({_spelt(flag)})")
+            raise _invalid(found, say("is given twice ({names})", names=_spelt(flag)))
         value, end = _read_value(flag, found)
         try:
             values[flag.field] = flag.parse(value)
         except ValueError as error:
-            raise _invalid(found, f'needs {flag.allowed}, not "{value}"') from error
+            problem = say('needs {allowed}, not "{value}"', allowed=flag.allowed, value=value)
+            raise _invalid(found, problem) from error
     prompt.append(text[end:])
     return " ".join(filter(None, map(str.strip, prompt))), PromptFlags(**values)
+
+
+def said_seed(text: str) -> int | None:
+    """The seed that a flag in ``text`` says; None if there is none that can be read. Never raises.
+
+    For who needs it before wildcards are filled in, which may stand in other flags.
+    """
+    for found in _FLAG_WORD.finditer(text):
+        if found["name"].casefold() == "seed":
+            try:
+                return _whole_number(_read_value(_BY_NAME["seed"], found)[0])
+            except (InvalidFlag, ValueError):
+                return None
+    return None
 
 
 def _known_flag(found: re.Match[str]) -> _Flag:
@@ -200,8 +253,9 @@ def _known_flag(found: re.Match[str]) -> _Flag:
     if name in _BY_NAME:
         return _BY_NAME[name]
     close = get_close_matches(name, _BY_NAME, n=1)
-    hint = f"did you mean --{close[0]}?" if close else "known are " + _spelt(*_FLAGS)
-    raise _invalid(found, f"is unknown: {hint}")
+    if close:
+        raise _invalid(found, say("is unknown: did you mean --{name}?", name=close[0]))
+    raise _invalid(found, say("is unknown: known are {names}", names=_spelt(*_FLAGS)))
 
 
 def _read_value(flag: _Flag, found: re.Match[str]) -> tuple[str, int]:
@@ -209,7 +263,7 @@ def _read_value(flag: _Flag, found: re.Match[str]) -> tuple[str, int]:
     text = found.string
     if flag.takes == "nothing":
         if text[found.end() : found.end() + 1] == "=":
-            raise _invalid(found, f"takes {flag.allowed}")
+            raise _invalid(found, say("takes {allowed}", allowed=flag.allowed))
         return "", found.end()
     start = _ASSIGN.match(text, found.end())
     assert start is not None, "a flag word ends before a space, an equals sign or the end"
@@ -223,13 +277,16 @@ def _read_value(flag: _Flag, found: re.Match[str]) -> tuple[str, int]:
         limit = word.end()
     value = text[start.end() : limit].strip().rstrip(",;")
     if not value:
-        raise _invalid(found, f"needs a value: {flag.allowed}")
+        raise _invalid(found, say("needs a value: {allowed}", allowed=flag.allowed))
     return value, limit
 
 
 def _invalid(found: re.Match[str], problem: str) -> InvalidFlag:
     flag, position = found.group(), found.start()
-    return InvalidFlag(f"{flag} (character {position + 1}) {problem}", flag=flag, position=position)
+    sentence = say(
+        "{flag} (character {place}) {problem}", flag=flag, place=position + 1, problem=problem
+    )
+    return InvalidFlag(sentence, flag=flag, position=position)
 
 
 def _spelt(*flags: _Flag) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 from hypersd_core.errors import InvalidRequest
 from hypersd_core.flags import PromptFlags, split_flags
+from hypersd_core.i18n import say
 from hypersd_core.library import Choice
 from hypersd_core.prompt import check_brackets
 from hypersd_core.recipes import Recipe
@@ -58,26 +59,37 @@ def typed_wish(text: str, options: PromptFlags) -> Wish:
     Raises InvalidRequest for a bracket without partner, a wrong flag, and one thing said in both
     places.
     """
-    check_brackets(text, name="prompt")  # as typed, so that places in it are those that people see
-    check_brackets(options.negative or "", name="negative prompt")
+    check_brackets(
+        text, name=say("prompt")
+    )  # as typed, so that places in it are those that people see
+    check_brackets(options.negative or "", name=say("negative prompt"))
     prompt, flags = split_flags(text)
     said: dict[str, Any] = {}
     for field in dataclasses.fields(PromptFlags):
         inline, option = getattr(flags, field.name), getattr(options, field.name)
         if inline is not None and option is not None:
             raise InvalidRequest(
-                f"{field.name.replace('_', ' ')} is given twice: {option} as an option and "
-                f"{inline} in the prompt."
+                say(
+                    "{name} is given twice: {option} as an option and {inline} in the prompt.",
+                    name=field.name.replace("_", " "),
+                    option=option,
+                    inline=inline,
+                )
             )
         said[field.name] = option if inline is None else inline
     return Wish(prompt=prompt, flags=PromptFlags(**said))
 
 
 def over(said: PromptFlags, otherwise: PromptFlags) -> PromptFlags:
-    """``said``, and ``otherwise`` for what was not said."""
-    values = {
+    """``said``, and ``otherwise`` for what was not said.
+
+    Steps and speed say the same thing in two ways, so who says one does not take over the other.
+    """
+    values: dict[str, Any] = {
         field.name: getattr(said, field.name)
         for field in dataclasses.fields(PromptFlags)
         if getattr(said, field.name) is not None
     }
+    if said.steps is not None or said.speed is not None:
+        values |= {"steps": said.steps, "speed": said.speed}
     return dataclasses.replace(otherwise, **values)

@@ -752,3 +752,27 @@ def test_a_canvas_keeps_its_size_whatever_pasted_parameters_say() -> None:
     canvas = Start(picture="p", mask="m", size=(640, 512), is_canvas=True)
     request = composed(PASTED, start=canvas)
     assert (request.width, request.height) == (640, 512)
+
+
+def test_a_speed_is_the_recipes_steps_and_never_said_beside_steps() -> None:
+    hyper = make_recipe(steps=4, steps_made_for=(1, 8))
+    assert composed("a fox", hyper, speed="draft").steps == 1
+    assert composed("a fox --speed quality", hyper).steps == 8
+    assert composed("a fox <lora:Hyper-SDXL-8steps-CFG-lora>", hyper, speed="draft").steps == 8
+    with pytest.raises(InvalidRequest, match=r"Steps \(2\) and speed \(draft\) both say"):
+        composed("a fox --steps 2", hyper, speed="draft")
+
+
+def test_who_says_speed_does_not_take_over_steps_and_the_other_way_round() -> None:
+    assert over(PromptFlags(speed="draft"), PromptFlags(steps=4, seed=1)) == PromptFlags(
+        speed="draft", seed=1
+    )
+    assert over(PromptFlags(steps=4), PromptFlags(speed="draft")) == PromptFlags(steps=4)
+    assert over(PromptFlags(seed=1), PromptFlags(speed="draft")) == PromptFlags(
+        speed="draft", seed=1
+    )
+
+
+def test_a_pasted_text_is_drawn_at_another_speed() -> None:
+    text = "a fox\nSteps: 6, Sampler: TCD, CFG scale: 1, Seed: 7, Model: m"
+    assert composed(text, make_recipe(steps_made_for=(2, 8)), speed="draft").steps == 2

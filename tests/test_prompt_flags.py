@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hypersd_core.errors import InvalidFlag
-from hypersd_core.flags import PromptFlags, split_flags
+from hypersd_core.flags import PromptFlags, said_seed, split_flags
 
 FLAG_TEXT = st.lists(
     st.sampled_from(
@@ -75,6 +75,12 @@ DASHES = "-\u2013\u2014\u2015\u2212"
         ("\u2014hires-steps 3", PromptFlags(hires_steps=3)),
         ("--clip-skip 2", PromptFlags(clip_skip=2)),
         ("--emphasis no_norm", PromptFlags(emphasis="no_norm")),
+        ("--speed draft", PromptFlags(speed="draft")),
+        ("--preset portrait", PromptFlags(preset="portrait")),
+        ('--style "my own"', PromptFlags(preset="my own")),
+        ("--repeat 3", PromptFlags(repeat=3)),
+        ("\u2014r 3", PromptFlags(repeat=3)),
+        ("--spoiler", PromptFlags(spoiler=True)),
         ("--no hat", PromptFlags(negative="hat")),
         ("--no hat, big  glasses,", PromptFlags(negative="hat, big  glasses")),
         ("--negative don't, 'x'", PromptFlags(negative="don't, 'x'")),
@@ -216,6 +222,22 @@ def test_an_unknown_flag_like_no_other_lists_them_all() -> None:
         InvalidFlag, match=r"--qqq .* known are --steps, --guidance, --cfg, .*--private"
     ):
         split_flags("a fox --qqq")
+
+
+@pytest.mark.parametrize(
+    ("text", "seed"),
+    [
+        ("a fox", None),
+        ("a fox --seed 7 --steps __n__", 7),
+        ("a fox \u2014Seed=7, red", 7),
+        ("--seed __n__ --seed 4", None),
+        ("--seed", None),
+        ("--seed --steps 4", None),
+        ("--unknown --seed -1", -1),
+    ],
+)
+def test_the_seed_can_be_read_before_all_else(text: str, seed: int | None) -> None:
+    assert said_seed(text) == seed
 
 
 def test_a_number_too_long_for_python_is_a_bad_value() -> None:

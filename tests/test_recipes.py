@@ -80,3 +80,25 @@ def test_sampling_comes_from_another_recipe_and_all_else_stays() -> None:
     assert (both.title, both.steps_made_for) == ("LoRA", (1, 1))
     assert (both.width, both.height, both.max_side_px) == (64, 72, 128)
     assert (both.enlarge, both.vae) == (4, "fix")
+
+
+@pytest.mark.parametrize(
+    ("made_for", "speed", "steps"),
+    [
+        ((2, 8), "draft", 2),
+        ((2, 8), "fast", 4),
+        ((2, 8), " Quality ", 8),
+        ((1, 1), "quality", 1),
+        ((), "draft", 4),
+        ((), "quality", 4),
+    ],
+)
+def test_a_speed_is_steps_that_the_model_was_made_for(
+    made_for: tuple[int, ...], speed: str, steps: int
+) -> None:
+    assert make_recipe(steps=4, steps_made_for=made_for).steps_at(speed) == steps
+
+
+def test_an_unknown_speed_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="one of draft, fast, quality, got 'warp'"):
+        make_recipe().steps_at("warp")
