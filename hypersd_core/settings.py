@@ -1,7 +1,7 @@
 """The operator's settings: environment, then ``.env``; typed, read once, passed down."""
 
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -9,6 +9,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from hypersd_core.errors import SettingsError
 
 _ROOT = Path(__file__).resolve().parents[1]
+ENV_FILES = (_ROOT / ".env", Path(".env"))
+_PerDay = Annotated[int | None, Field(ge=0, le=1_000_000)]
 
 
 class Settings(BaseSettings):
@@ -16,7 +18,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix="HYPERSD_",
-        env_file=(_ROOT / ".env", ".env"),
+        env_file=ENV_FILES,
         env_file_encoding="utf-8-sig",  # Windows' editors begin files with a mark
         env_ignore_empty=True,
         extra="ignore",
@@ -29,9 +31,22 @@ class Settings(BaseSettings):
     model: str = Field("portrait-64", description="the model to draw with when nobody names one")
     sandbox_port: int = Field(8765, ge=0, le=65535, description="where the sandbox page listens")
     sandbox_url: str | None = Field(None, description="a sandbox that runs already, to be used")
-    max_waiting_per_user: int = Field(5, ge=1)
+    max_waiting_per_user: int = Field(10, ge=1)
     max_waiting_per_guild: int = Field(50, ge=1)
+    quota_pictures_per_user: _PerDay = Field(None, description="in direct messages")
+    quota_gpu_s_per_user: _PerDay = Field(None, description="in direct messages")
+    quota_pictures_per_guild: _PerDay = Field(None, description="the most for any server")
+    quota_gpu_s_per_guild: _PerDay = Field(None, description="the most for any server")
+    image_classifier: bool = Field(True, description="off: no picture is rated or blocked")
+    retention_days: int = Field(
+        0, ge=0, le=36_500, description="how long to keep pictures; 0 is for ever"
+    )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    log_format: str = Field("text", pattern="^(text|json)$", description="json for machines")
+    metrics_port: int | None = Field(None, ge=0, le=65535, description="unset: no metrics")
+    metrics_host: str = Field("127.0.0.1", description="nothing there asks for a password")
+    start_paused: bool = Field(False, description="accept jobs, but draw none before /admin resume")
+    drain_s: float = Field(20, ge=0, description="how long the job in hand may take to stop")
 
     @classmethod
     def read(cls) -> Self:
@@ -50,3 +65,8 @@ class Settings(BaseSettings):
     def recipes_file(self) -> Path:
         """The recipes of model families, which ship with the code."""
         return _ROOT / "data" / "recipes.toml"
+
+    @property
+    def presets_file(self) -> Path:
+        """The presets that every server has, which ship with the code."""
+        return _ROOT / "data" / "presets.toml"

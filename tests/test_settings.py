@@ -39,7 +39,15 @@ def test_everything_has_a_default_in_the_checkout() -> None:
         ("HYPERSD_SANDBOX_URL", "http://[::1]:1", "sandbox_url", "http://[::1]:1"),
         ("HYPERSD_MAX_WAITING_PER_USER", "2", "max_waiting_per_user", 2),
         ("HYPERSD_MAX_WAITING_PER_GUILD", "3", "max_waiting_per_guild", 3),
+        ("HYPERSD_QUOTA_PICTURES_PER_USER", "20", "quota_pictures_per_user", 20),
+        ("HYPERSD_QUOTA_GPU_S_PER_USER", "0", "quota_gpu_s_per_user", 0),
+        ("HYPERSD_QUOTA_PICTURES_PER_GUILD", "500", "quota_pictures_per_guild", 500),
+        ("HYPERSD_QUOTA_GPU_S_PER_GUILD", "3600", "quota_gpu_s_per_guild", 3_600),
         ("HYPERSD_LOG_LEVEL", "DEBUG", "log_level", "DEBUG"),
+        ("HYPERSD_LOG_FORMAT", "json", "log_format", "json"),
+        ("HYPERSD_METRICS_PORT", "9464", "metrics_port", 9464),
+        ("HYPERSD_METRICS_HOST", "::", "metrics_host", "::"),
+        ("HYPERSD_DRAIN_S", "0.5", "drain_s", 0.5),
         ("DISCORD_TOKEN", TOKEN, "discord_token", SecretStr(TOKEN)),
     ],
 )
@@ -86,7 +94,12 @@ def test_an_empty_setting_is_none(monkeypatch: pytest.MonkeyPatch, name: str) ->
         ("HYPERSD_SANDBOX_PORT", "-1", "greater than or equal to 0"),
         ("HYPERSD_MAX_WAITING_PER_USER", "0", "greater than or equal to 1"),
         ("HYPERSD_MAX_WAITING_PER_GUILD", "1.5", "valid integer"),
+        ("HYPERSD_QUOTA_PICTURES_PER_USER", "-1", "greater than or equal to 0"),
+        ("HYPERSD_QUOTA_GPU_S_PER_GUILD", "all", "valid integer"),
         ("HYPERSD_LOG_LEVEL", "LOUD", "DEBUG|INFO|WARNING|ERROR"),
+        ("HYPERSD_LOG_FORMAT", "xml", "text|json"),
+        ("HYPERSD_METRICS_PORT", "65536", "less than or equal to 65535"),
+        ("HYPERSD_DRAIN_S", "-1", "greater than or equal to 0"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name_with_the_reason(
