@@ -1,5 +1,6 @@
-# make run   set up what is missing, then start the bot (without DISCORD_TOKEN: the sandbox in a browser)
-# make test  set up what is missing, then lint, type check and test
+# make run      set up what is missing, then start the bot (without DISCORD_TOKEN: the sandbox in a browser)
+# make test     set up what is missing, then lint, type check and test
+# make doctor   check everything that the bot needs, and say what to do
 # The same lines without make are in README.md.
 
 PYTHON ?= python3
@@ -13,6 +14,9 @@ help:
 
 run: $(VENV)/run.stamp
 	$(PY) bot.py
+
+doctor: $(VENV)/run.stamp
+	$(PY) bot.py doctor
 
 test: $(VENV)/test.stamp
 	$(PY) -m ruff check .
@@ -35,4 +39,4 @@ $(VENV)/run.stamp: pyproject.toml constraints.txt
 clean:
 	rm -rf $(VENV)
 
-.PHONY: help run test clean
+.PHONY: help run doctor test clean

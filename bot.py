@@ -1,168 +1,173 @@
 """The bot: builds every part, starts them in order, and stops them in the reverse order.
 
 ``python bot.py`` connects to Discord with DISCORD_TOKEN; without one it starts the sandbox, a
-Discord on this machine alone, and connects to that.
+Discord on this machine alone, and connects to that. ``python bot.py doctor`` checks everything that
+it needs and says what to do; ``python bot.py sync`` sends the commands to Discord again.
+
+Exit status: 0, stopped in good order; 1, a crash, or the doctor found a problem; 2, the settings or
+what they name cannot work, and one sentence on standard error says why, so that to start it again
+does not help. The first SIGTERM finishes the job in hand, a second one or Ctrl+C stops at once.
 """
 
 import argparse
 import asyncio
 import contextlib
+import json
 import logging
-import signal
 import sys
-import time
-import uuid
-from dataclasses import dataclass
+from collections.abc import Coroutine, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
-import aiohttp
-import discord
-import numpy as np
-import yarl
-from discord import app_commands
-from discord.ext import commands
-from discord.gateway import DiscordWebSocket
-from discord.http import Route
-from numpy.typing import NDArray
-
-from cogs import results, views
-from cogs.answers import answer
-from cogs.delivery import Delivery
-from cogs.imagine import Imagine
-from cogs.queue import Queue
+from cogs.client import Bot
+from cogs.command_sync import CommandSync
+from cogs.doctor import check_discord, not_looked_at
+from cogs.endpoint import Endpoint, explaining_refusals, sandbox_at
+from hypersd_core import logs, monitoring
 from hypersd_core.assembly import Workshop, build_engine
-from hypersd_core.encode import encode_picture
+from hypersd_core.doctor.check import Check, Verdict
+from hypersd_core.doctor.local import examine
+from hypersd_core.doors import Doors
 from hypersd_core.errors import HyperSDError, SettingsError
 from hypersd_core.jobs.gpu_thread import GpuThread
 from hypersd_core.library import Library
-from hypersd_core.request import EncodedPicture, GenerationRequest
-from hypersd_core.service import Caps, Service
+from hypersd_core.metrics import Metrics
+from hypersd_core.service import Service
 from hypersd_core.settings import Settings
+from hypersd_core.stop_signal import StopSignal
 from hypersd_core.store import Store
 from sandbox import Sandbox
 
 log = logging.getLogger("bot")
 
-EXIT_SETTINGS = 2
-_SANDBOX_TOKEN = "sandbox"  # noqa: S105 - the sandbox takes any
-# A guess until the first picture is measured: one unguided model call for a megapixel.
-_GUESSED_MS_PER_UNIT = 1_000.0
+EXIT_PROBLEM, EXIT_SETTINGS = 1, 2
 _LOOK_EVERY_S = 10.0
-_LOADING_EVERY_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Discord:
-    """Which Discord to talk to. ``page`` is the sandbox's address, if it is the sandbox."""
+class Parts:
+    """All but Discord."""
 
-    token: str
-    page: str | None = None
-
-
-class Bot(commands.AutoShardedBot):
-    """The Discord client. It asks for no privileged intent and never pings anybody by accident."""
-
-    def __init__(self, service: Service, library: Library) -> None:
-        # The bot has no voice, so that its libraries are missing is no news.
-        discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
-        super().__init__(
-            command_prefix=commands.when_mentioned,
-            intents=discord.Intents(guilds=True),
-            allowed_mentions=discord.AllowedMentions.none(),
-            help_command=None,
-            chunk_guilds_at_startup=False,
-        )
-        self._service = service
-        self._library = library
-        self.tree.error(_report)
-
-    async def setup_hook(self) -> None:
-        """Register cogs, buttons and commands, before the gateway is connected."""
-        delivery = Delivery(self, self._service)
-        await self.add_cog(delivery)
-        await self.add_cog(Imagine(self._service, delivery, self._library))
-        await self.add_cog(Queue(self._service))
-        self.add_dynamic_items(results.JobButton)
-        await self.tree.sync()
-
-
-async def _report(
-    interaction: discord.Interaction[Any], error: app_commands.AppCommandError
-) -> None:
-    """Our own mistakes: the log gets the cause, the user a number to find it by."""
-    reference = uuid.uuid4().hex[:8]
-    log.error("error %s in /%s", reference, interaction.command, exc_info=error)
-    with contextlib.suppress(discord.HTTPException):  # the interaction may be over
-        sentence = (
-            f"Something went wrong inside the bot (error {reference}); its log has the cause."
-        )
-        await answer(interaction, views.refusal(sentence))
+    doors: Doors
+    worker: GpuThread
+    metrics: Metrics
 
 
 def main() -> int:
-    """Run until stopped. Returns 2 after one sentence when the settings cannot work."""
-    args = _arguments()
+    """Run until stopped; returns the exit status."""
+    args = parse(sys.argv[1:])
     try:
         settings = Settings.read()
-        logging.basicConfig(level=settings.log_level, format="%(asctime)s %(name)s: %(message)s")
-        asyncio.run(_serve(settings, use_sandbox=_wants_sandbox(args, settings)))
+        token = settings.discord_token
+        logs.set_up(
+            settings.log_level, settings.log_format, [token.get_secret_value()] if token else []
+        )
+        status: int = asyncio.run(args.run(args, settings))
     except HyperSDError as error:
         print(error, file=sys.stderr)
         return EXIT_SETTINGS
     except (KeyboardInterrupt, asyncio.CancelledError):
-        pass  # stopped by Ctrl+C or by a service manager: everything is closed by now
+        return 0  # stopped by Ctrl+C or by a service manager: everything is closed by now
+    return status
+
+
+async def _serve(args: argparse.Namespace, settings: Settings) -> int:
+    """Draw until stopped."""
+    stop = StopSignal()
+    async with contextlib.AsyncExitStack() as stack:
+        parts = await _assemble(settings, stack)
+        endpoint = await _endpoint(args, settings, stack)
+        await _begin_to_draw(parts, stack)
+        bot = await stack.enter_async_context(Bot(parts.doors, parts.metrics))
+        await _publish(bot, parts, settings, stack)
+        _keep(_announce(bot, endpoint), stack)
+        stop.drain_first(lambda: _drain(bot, parts.doors.service, settings.drain_s))
+        with explaining_refusals():
+            await bot.login(endpoint.token)
+            await CommandSync(bot.tree, settings.local_dir).if_changed()
+            await bot.connect()
     return 0
 
 
-def _wants_sandbox(args: argparse.Namespace, settings: Settings) -> bool:
-    if args.discord and settings.discord_token is None:
-        raise SettingsError(
-            "DISCORD_TOKEN is not set: put the token from Discord's developer portal there or in "
-            "a file .env, or start without --discord to use the sandbox."
-        )
-    return bool(args.sandbox or settings.discord_token is None)
-
-
-async def _serve(settings: Settings, *, use_sandbox: bool) -> None:
-    _stop_on_sigterm()
-    workshop = await asyncio.to_thread(Workshop.open, settings)
-    default = workshop.library.model()
+async def _sync(args: argparse.Namespace, settings: Settings) -> int:
+    """Send the commands to Discord, or take them away, whatever is there."""
     async with contextlib.AsyncExitStack() as stack:
-        store = await stack.enter_async_context(Store.open(settings.local_dir))
-        there = await _choose_discord(settings, stack, use_sandbox=use_sandbox)
-        worker = GpuThread(
-            lambda: build_engine(
-                workshop.library, preload=default.file.name, on_load=_LoadingLog().tell
-            )
-        )
-        worker.start()
-        stack.push_async_callback(worker.close)
-        print(f"Loading {default.file.name} …", flush=True)
-        await worker.ready()
-        service = _service(settings, store, worker, workshop)
-        await service.recover()
-        pump = asyncio.create_task(service.run())
-        stack.push_async_callback(_stop, service, pump)
-        watching = asyncio.create_task(_watch_models(workshop.library))
-        stack.callback(watching.cancel)
-        bot = Bot(service, workshop.library)
-        await stack.enter_async_context(bot)
-        announcing = asyncio.create_task(_announce(bot, there))
-        stack.callback(announcing.cancel)
-        await _connect(bot, there)
+        parts = await _assemble(settings, stack)
+        endpoint = await _endpoint(args, settings, None)
+        bot = await stack.enter_async_context(Bot(parts.doors, parts.metrics))
+        with explaining_refusals():
+            await bot.login(endpoint.token)
+        command_sync = CommandSync(bot.tree, settings.local_dir)
+        if args.clear:
+            await command_sync.clear()
+            print("Discord has no commands of this bot now; the next start sends them again.")
+        else:
+            print(f"Discord has {await command_sync.send()} commands of this bot now.")
+    return 0
 
 
-class _LoadingLog:
-    """Tells of a model that loads, but not of every percent. On the GPU thread."""
+async def _doctor(args: argparse.Namespace, settings: Settings) -> int:
+    """Check everything, one line each, and say what to do."""
+    logging.getLogger().setLevel(logging.CRITICAL)  # what matters here is printed
 
-    def __init__(self) -> None:
-        self._told_s = time.monotonic()
+    def shown(check: Check) -> bool:
+        line = check.line(is_coloured=sys.stdout.isatty())
+        print(json.dumps(asdict(check)) if args.json else line, flush=True)
+        return check.verdict is Verdict.PROBLEM
 
-    def tell(self, model: str, part: str, share: float) -> None:
-        """Log a line every few seconds."""
-        if time.monotonic() - self._told_s > _LOADING_EVERY_S:
-            self._told_s = time.monotonic()
-            log.info("loading %s: %.0f %%, %s", model, 100 * share, part)
+    problems = [shown(check) for check in examine(settings)]
+    try:
+        endpoint = await _endpoint(args, settings, None)
+    except SettingsError as error:
+        problems.append(shown(not_looked_at(error)))
+    else:
+        problems += [shown(c) async for c in check_discord(endpoint, settings.local_dir)]
+    return EXIT_PROBLEM if any(problems) else 0
+
+
+async def _assemble(settings: Settings, stack: contextlib.AsyncExitStack) -> Parts:
+    """Build what draws; nothing runs yet."""
+    workshop = await asyncio.to_thread(Workshop.open, settings)
+    library, metrics = workshop.library, Metrics()
+    default = library.model().file.name
+    loading = logs.LoadingLog(metrics.model_loaded)
+
+    def on_load(model: str, part: str, share: float) -> None:
+        loading.tell(model, part, share)
+        doors.service.model_loads(model, share)
+
+    worker = GpuThread(lambda: build_engine(library, preload=default, on_load=on_load))
+    store = await stack.enter_async_context(Store.open(settings.local_dir))
+    doors = Doors.open(settings, workshop, worker, store, metrics)
+    return Parts(doors=doors, worker=worker, metrics=metrics)
+
+
+async def _begin_to_draw(parts: Parts, stack: contextlib.AsyncExitStack) -> None:
+    parts.worker.start()
+    stack.push_async_callback(parts.worker.close)
+    doors, library = parts.doors, parts.doors.workshop.library
+    print(f"Loading {library.model().file.name} …", flush=True)
+    if doors.classifier is not None:  # while the worker loads, too
+        await asyncio.to_thread(doors.classifier.load)
+    await parts.worker.ready()
+    await doors.service.recover()
+    pump = asyncio.create_task(doors.service.run())
+    stack.push_async_callback(_stop, doors.service, pump)
+    _keep(_watch_models(library), stack)
+    _keep(doors.retention.run(), stack)
+
+
+async def _drain(bot: Bot, service: Service, timeout_s: float) -> None:
+    """Finish the job in hand and post it, if that does not take too long."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(timeout_s):
+            if await service.drain(timeout_s):
+                await bot.delivery.settle()
+
+
+async def _stop(service: Service, pump: asyncio.Task[None]) -> None:
+    await service.close()
+    await pump
 
 
 async def _watch_models(library: Library) -> None:
@@ -175,95 +180,86 @@ async def _watch_models(library: Library) -> None:
             log.exception("the models folder cannot be read")
 
 
-def _service(settings: Settings, store: Store, worker: GpuThread, workshop: Workshop) -> Service:
-    def encode(pixels: NDArray[np.uint8], request: GenerationRequest, index: int) -> EncodedPicture:
-        return encode_picture(pixels, request, index, hashes=workshop.known_hashes(request))
+def _keep(work: Coroutine[Any, Any, None], stack: contextlib.AsyncExitStack) -> None:
+    """Let ``work`` go on until ``stack`` is closed."""
+    stack.callback(asyncio.create_task(work).cancel)
 
-    return Service(
-        store,
-        worker,
-        pictures_folder=settings.local_dir / "pictures",
-        encode=encode,
-        load_pictures=workshop.load_pictures,
-        ms_per_unit=_GUESSED_MS_PER_UNIT,
-        caps=Caps(per_user=settings.max_waiting_per_user, per_guild=settings.max_waiting_per_guild),
+
+async def _publish(
+    bot: Bot, parts: Parts, settings: Settings, stack: contextlib.AsyncExitStack
+) -> None:
+    """Serve metrics and health, if the operator wants them."""
+    if settings.metrics_port is None:
+        return
+    service, metrics = parts.doors.service, parts.metrics
+
+    def health() -> monitoring.Health:
+        return monitoring.Health(
+            is_ready=bot.is_ready(),
+            is_worker_alive=parts.worker.is_alive,
+            waiting=service.waiting,
+            gateway_latency_s=monitoring.finite(bot.latency),
+        )
+
+    metrics.gauge("queue_length", "Jobs that wait.", lambda: service.waiting)
+    metrics.gauge("running", "Jobs that are drawn.", lambda: service.is_drawing)
+    metrics.gauge("gateway_latency_seconds", "To Discord and back.", lambda: bot.latency)
+    url = await stack.enter_async_context(
+        monitoring.serving(metrics, health, host=settings.metrics_host, port=settings.metrics_port)
     )
+    log.info("metrics are at %s/metrics", url)
 
 
-async def _stop(service: Service, pump: asyncio.Task[None]) -> None:
-    await service.close()
-    await pump
-
-
-async def _choose_discord(
-    settings: Settings, stack: contextlib.AsyncExitStack, *, use_sandbox: bool
-) -> Discord:
-    """Discord itself, or a sandbox: one that runs already, or one started here."""
-    if not use_sandbox:
-        assert settings.discord_token is not None
-        return Discord(token=settings.discord_token.get_secret_value())
-    url = settings.sandbox_url
-    if url is None:
-        try:
-            sandbox = await stack.enter_async_context(Sandbox(port=settings.sandbox_port))
-        except OSError as error:
-            raise SettingsError(
-                f"The sandbox cannot listen on port {settings.sandbox_port} ({error.strerror}): "
-                "is it running already? HYPERSD_SANDBOX_PORT names another port, 0 any free one."
-            ) from error
-        url = sandbox.url
-    await _aim_at(url)
-    return Discord(token=_SANDBOX_TOKEN, page=url)
-
-
-async def _aim_at(url: str) -> None:
-    """Make discord.py talk to the sandbox at ``url``; nothing else of the bot knows."""
-    Route.BASE = f"{url}/api/v10"
-    try:
-        async with (
-            aiohttp.ClientSession() as session,
-            session.get(f"{Route.BASE}/gateway") as reply,
-        ):
-            gateway = (await reply.json())["url"]
-    except aiohttp.ClientError as error:
-        raise SettingsError(f"No sandbox answers at {url} ({error}).") from error
-    DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway)
-
-
-async def _connect(bot: Bot, there: Discord) -> None:
-    try:
-        await bot.start(there.token)
-    except discord.LoginFailure as error:
+async def _endpoint(
+    args: argparse.Namespace, settings: Settings, stack: contextlib.AsyncExitStack | None
+) -> Endpoint:
+    """Discord itself, or a sandbox: one that runs already, or one started on ``stack``."""
+    token = settings.discord_token
+    if token is not None and not args.sandbox:
+        return Endpoint(token=token.get_secret_value())
+    if args.discord:
         raise SettingsError(
-            "Discord does not accept the token in DISCORD_TOKEN: copy it anew from the developer "
-            "portal, page Bot, Reset Token."
+            "DISCORD_TOKEN is not set: put the token from Discord's developer portal there or in "
+            "a file .env, or start without --discord to use the sandbox."
+        )
+    if settings.sandbox_url is not None:
+        return await sandbox_at(settings.sandbox_url)
+    if stack is None:
+        raise SettingsError("DISCORD_TOKEN is not set, and HYPERSD_SANDBOX_URL names no sandbox.")
+    try:
+        sandbox = await stack.enter_async_context(Sandbox(port=settings.sandbox_port))
+    except OSError as error:
+        raise SettingsError(
+            f"The sandbox cannot listen on port {settings.sandbox_port} ({error.strerror}): "
+            "is it running already? HYPERSD_SANDBOX_PORT names another port, 0 any free one."
         ) from error
-    except aiohttp.ClientConnectionError as error:
-        raise SettingsError(f"Discord cannot be reached ({error}).") from error
+    return await sandbox_at(sandbox.url)
 
 
-async def _announce(bot: Bot, there: Discord) -> None:
+async def _announce(bot: Bot, endpoint: Endpoint) -> None:
     await bot.wait_until_ready()
-    if there.page is None:
+    if endpoint.page is None:
         print(f"Ready: connected to Discord as {bot.user}.", flush=True)
     else:
-        print(f"Ready to draw. Open {there.page} and type /imagine. Ctrl+C stops.", flush=True)
+        print(f"Ready to draw. Open {endpoint.page} and type /imagine. Ctrl+C stops.", flush=True)
 
 
-def _stop_on_sigterm() -> None:
-    """SIGTERM stops in good order, as Ctrl+C does."""
-    task = asyncio.current_task()
-    assert task is not None
-    with contextlib.suppress(NotImplementedError):  # Windows has no signal handlers in loops
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    where = parser.add_mutually_exclusive_group()
-    where.add_argument("--discord", action="store_true", help="refuse to start without a token")
-    where.add_argument("--sandbox", action="store_true", help="use the sandbox despite a token")
-    return parser.parse_args()
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The command line; ``run`` is the coroutine function to be called."""
+    where = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    either = where.add_mutually_exclusive_group()
+    either.add_argument("--discord", action="store_true", help="refuse to start without a token")
+    either.add_argument("--sandbox", action="store_true", help="use the sandbox despite a token")
+    parser = argparse.ArgumentParser(description=__doc__, parents=[where])
+    parser.set_defaults(run=_serve, discord=False, sandbox=False)
+    commands = parser.add_subparsers(metavar="COMMAND")
+    sync = commands.add_parser("sync", parents=[where], help="send the commands to Discord")
+    sync.add_argument("--clear", action="store_true", help="take them away instead")
+    sync.set_defaults(run=_sync)
+    checks = commands.add_parser("doctor", parents=[where], help="check everything, say what to do")
+    checks.add_argument("--json", action="store_true", help="one object a line, for programs")
+    checks.set_defaults(run=_doctor)
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":
