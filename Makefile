@@ -22,7 +22,7 @@ test: $(VENV)/test.stamp
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
-	$(PY) -m pytest
+	$(PY) -m pytest -n logical --dist loadfile
 
 # k-diffusion is the reference for DPM++ SDE. Only its sampling.py is read: its dependencies stay out.
 $(VENV)/test.stamp: $(VENV)/run.stamp

@@ -30,8 +30,8 @@ from hypersd_core.doctor.local import examine
 from hypersd_core.doors import Doors
 from hypersd_core.errors import HyperSDError, SettingsError
 from hypersd_core.jobs.gpu_thread import GpuThread
-from hypersd_core.library import Library
 from hypersd_core.metrics import Metrics
+from hypersd_core.operations import Operations
 from hypersd_core.service import Service
 from hypersd_core.settings import Settings
 from hypersd_core.stop_signal import StopSignal
@@ -153,7 +153,7 @@ async def _begin_to_draw(parts: Parts, stack: contextlib.AsyncExitStack) -> None
     await doors.service.recover()
     pump = asyncio.create_task(doors.service.run())
     stack.push_async_callback(_stop, doors.service, pump)
-    _keep(_watch_models(library), stack)
+    _keep(_watch_models(doors.operations), stack)
     _keep(doors.retention.run(), stack)
 
 
@@ -170,12 +170,12 @@ async def _stop(service: Service, pump: asyncio.Task[None]) -> None:
     await pump
 
 
-async def _watch_models(library: Library) -> None:
+async def _watch_models(operations: Operations) -> None:
     """Find new files without a restart. A folder that cannot be read is tried again."""
     while True:
         await asyncio.sleep(_LOOK_EVERY_S)
         try:
-            await asyncio.to_thread(library.refresh)
+            await operations.refresh()
         except (HyperSDError, OSError):
             log.exception("the models folder cannot be read")
 

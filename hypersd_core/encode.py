@@ -94,15 +94,30 @@ def encode_picture(
             )
         )
     text = infotext(request, index, hashes=hashes)
-    file = io.BytesIO()
-    picture.save(file, **_OPTIONS[format], **_text_options(text, format))
     return EncodedPicture(
-        data=file.getvalue(),
+        data=picture_file(picture, text, format),
         suffix=format.suffix,
         width=picture.width,
         height=picture.height,
         infotext=text,
     )
+
+
+def picture_file(
+    picture: Image.Image,
+    text: str,
+    format: PictureFormat,  # noqa: A002 - Pillow's word, too
+    *,
+    quality: int | None = None,
+) -> bytes:
+    """The file of ``picture`` with the parameters ``text`` in it. Pillow refuses what is too large.
+
+    ``quality``, from 1 to 100, takes the place of the format's own.
+    """
+    options = dict(_OPTIONS[format]) | ({} if quality is None else {"quality": quality})
+    file = io.BytesIO()
+    picture.save(file, **options, **_text_options(text, format))
+    return file.getvalue()
 
 
 def _text_options(text: str, picture_format: PictureFormat) -> dict[str, Any]:

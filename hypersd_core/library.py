@@ -84,6 +84,10 @@ class Library:
         self._sha256 = sha256
         self._choices: Mapping[Path, Choice] = {}
 
+    def go_by(self, book: RecipeBook) -> None:
+        """Take recipes from ``book`` from now on; ``refresh`` gives them to the files."""
+        self._book = book
+
     def refresh(self) -> None:
         """Find files that came, went or changed, and their recipes. Blocks; for one thread.
 

@@ -82,6 +82,10 @@ class PresetBook:
 
     def __init__(self, table: PresetTable, shipped: Sequence[Preset]) -> None:
         self._table = table
+        self.ship(shipped)
+
+    def ship(self, shipped: Sequence[Preset]) -> None:
+        """Take these for the shipped ones from now on."""
         self._shipped = {preset.key: preset for preset in shipped}
 
     async def list(self, guild_id: int | None) -> tuple[Entry, ...]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from hypersd_core.errors import InvalidRequest
+from hypersd_core.i18n import say
 from hypersd_core.prompt import LoraTag
 from hypersd_core.sampling import SAMPLING_METHODS, TRAINING_TIMESTEPS
 
@@ -22,6 +23,8 @@ MAX_SEED = 2**32 - 1
 SIZE_MULTIPLE_PX = 8
 MIN_SIDE_PX, MAX_SIDE_PX = 32, 2_048
 MAX_ENLARGE = 8
+MAX_FILE_BYTES = 10 * 2**20
+"""What Discord takes everywhere; an interaction may allow more."""
 MAX_LORAS = 8
 MAX_LORA_WEIGHT = 4.0
 MAX_CLIP_SKIP = 4
@@ -52,8 +55,8 @@ class Variation:
     strength: float
 
     def __post_init__(self) -> None:
-        _check_range("variation seed", self.seed, 0, MAX_SEED)
-        _check_range("variation strength", self.strength, 0, 1)
+        _check_range(say("variation seed"), self.seed, 0, MAX_SEED)
+        _check_range(say("variation strength"), self.strength, 0, 1)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +75,7 @@ class Source:
     upscaler: str = LANCZOS
 
     def __post_init__(self) -> None:
-        _check_range("strength", self.strength, 0, 1)
+        _check_range(say("strength"), self.strength, 0, 1)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,9 +92,9 @@ class Hires:
     upscaler: str = LATENT
 
     def __post_init__(self) -> None:
-        _check_range("hires scale", self.scale, MIN_HIRES_SCALE, MAX_HIRES_SCALE)
-        _check_range("hires strength", self.strength, 0, 1)
-        _check_range("hires steps", self.steps, 0, MAX_STEPS)
+        _check_range(say("hires scale"), self.scale, MIN_HIRES_SCALE, MAX_HIRES_SCALE)
+        _check_range(say("hires strength"), self.strength, 0, 1)
+        _check_range(say("hires steps"), self.steps, 0, MAX_STEPS)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,31 +134,49 @@ class GenerationRequest:
 
     def __post_init__(self) -> None:
         if not self.prompt.strip():
-            raise InvalidRequest("The prompt is empty: say what to draw.")
-        for name, text in (("prompt", self.prompt), ("negative prompt", self.negative)):
+            raise InvalidRequest(say("The prompt is empty: say what to draw."))
+        texts = ((say("prompt"), self.prompt), (say("negative prompt"), self.negative))
+        for name, text in texts:
             if len(text) > MAX_PROMPT_CHARS:
                 raise InvalidRequest(
-                    f"The {name} has {len(text):,} characters; "
-                    f"at most {MAX_PROMPT_CHARS:,} are allowed."
+                    say(
+                        "The {name} has {chars:,} characters; at most {most:,} are allowed.",
+                        name=name,
+                        chars=len(text),
+                        most=MAX_PROMPT_CHARS,
+                    )
                 )
             if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
-                raise InvalidRequest(f"The {name} is not valid text: write it as UTF-8.")
+                raise InvalidRequest(
+                    say("The {name} is not valid text: write it as UTF-8.", name=name)
+                )
         if self.sampler not in SAMPLING_METHODS:
             allowed = ", ".join(SAMPLING_METHODS)
-            raise InvalidRequest(f"There is no sampler {self.sampler!r}; there are {allowed}.")
-        _check_range("steps", self.steps, 1, MAX_STEPS)
-        _check_range("guidance", self.guidance, 0, MAX_GUIDANCE)
-        _check_range("eta", self.eta, 0, 1)
-        _check_range("seed", self.seed, 0, MAX_SEED)
-        _check_range("count", self.count, 1, MAX_COUNT)
-        _check_range("enlarge", self.enlarge, 1, MAX_ENLARGE)
-        _check_range("clip skip", self.clip_skip, 1, MAX_CLIP_SKIP)
-        for name, side_px in (("width", self.width), ("height", self.height)):
+            raise InvalidRequest(
+                say(
+                    "There is no sampler {name!r}; there are {names}.",
+                    name=self.sampler,
+                    names=allowed,
+                )
+            )
+        _check_range(say("steps"), self.steps, 1, MAX_STEPS)
+        _check_range(say("guidance"), self.guidance, 0, MAX_GUIDANCE)
+        _check_range(say("eta"), self.eta, 0, 1)
+        _check_range(say("seed"), self.seed, 0, MAX_SEED)
+        _check_range(say("count"), self.count, 1, MAX_COUNT)
+        _check_range(say("enlarge"), self.enlarge, 1, MAX_ENLARGE)
+        _check_range(say("clip skip"), self.clip_skip, 1, MAX_CLIP_SKIP)
+        for name, side_px in ((say("width"), self.width), (say("height"), self.height)):
             _check_range(name, side_px, MIN_SIDE_PX, MAX_SIDE_PX)
             if side_px % SIZE_MULTIPLE_PX:
                 raise InvalidRequest(
-                    f"{name} must be divisible by {SIZE_MULTIPLE_PX}, got {side_px}: "
-                    f"try {side_px // SIZE_MULTIPLE_PX * SIZE_MULTIPLE_PX}."
+                    say(
+                        "{name} must be divisible by {divisor}, got {value}: try {near}.",
+                        name=name,
+                        divisor=SIZE_MULTIPLE_PX,
+                        value=side_px,
+                        near=side_px // SIZE_MULTIPLE_PX * SIZE_MULTIPLE_PX,
+                    )
                 )
         self._check_timesteps()
         self._check_loras()
@@ -166,33 +187,49 @@ class GenerationRequest:
             return
         if len(self.timesteps) != self.steps:
             raise InvalidRequest(
-                f"{self.steps} steps need as many timesteps, got {list(self.timesteps)}."
+                say(
+                    "{steps} steps need as many timesteps, got {timesteps}.",
+                    steps=self.steps,
+                    timesteps=list(self.timesteps),
+                )
             )
         for timestep in self.timesteps:
-            _check_range("a timestep", timestep, 0, TRAINING_TIMESTEPS - 1)
+            _check_range(say("a timestep"), timestep, 0, TRAINING_TIMESTEPS - 1)
         if any(later >= earlier for earlier, later in itertools.pairwise(self.timesteps)):
-            raise InvalidRequest(f"Timesteps must fall, got {list(self.timesteps)}.")
+            raise InvalidRequest(
+                say("Timesteps must fall, got {timesteps}.", timesteps=list(self.timesteps))
+            )
 
     def _check_loras(self) -> None:
         if len(self.loras) > MAX_LORAS:
             raise InvalidRequest(
-                f"{len(self.loras)} LoRAs are asked for; at most {MAX_LORAS} are allowed."
+                say(
+                    "{count} LoRAs are asked for; at most {most} are allowed.",
+                    count=len(self.loras),
+                    most=MAX_LORAS,
+                )
             )
         for lora in self.loras:
+            name = say("the weight of {lora}", lora=lora.name)
             for weight in (lora.weight, lora.text_weight):
-                _check_range(
-                    f"the weight of {lora.name}", weight, -MAX_LORA_WEIGHT, MAX_LORA_WEIGHT
-                )
+                _check_range(name, weight, -MAX_LORA_WEIGHT, MAX_LORA_WEIGHT)
 
     def _check_hires(self) -> None:
         if self.hires is None:
             return
-        for name, side_px in zip(("width", "height"), self.final_size, strict=True):
-            _check_range(f"the {name} after the hires pass", side_px, MIN_SIDE_PX, MAX_SIDE_PX)
+        names = (say("the width after the hires pass"), say("the height after the hires pass"))
+        for name, side_px in zip(names, self.final_size, strict=True):
+            _check_range(name, side_px, MIN_SIDE_PX, MAX_SIDE_PX)
         if self.final_size == (self.width, self.height):  # the same noise again, shape and seed
             raise InvalidRequest(
-                f"hires scale must make a picture of {self.width}x{self.height} larger by "
-                f"{SIZE_MULTIPLE_PX} pixels, got {self.hires.scale:g}."
+                say(
+                    "hires scale must make a picture of {width}x{height} larger by {least} pixels, "
+                    "got {scale:g}.",
+                    width=self.width,
+                    height=self.height,
+                    least=SIZE_MULTIPLE_PX,
+                    scale=self.hires.scale,
+                )
             )
 
     @property
@@ -235,13 +272,21 @@ class Origin:
     """Who asked, from where, and how an answer reaches them.
 
     ``token`` answers the interaction until ``token_expires_at`` (UTC). ``guild_id`` is None in a
-    direct message. A ``private`` result is shown to the asker alone.
+    direct message. A ``private`` result is shown to the asker alone, one with a ``spoiler`` is
+    covered until somebody looks. ``can_post`` says whether the bot may write into the channel
+    without the interaction, and ``max_file_bytes`` how large a file may be there. A result replaces
+    the acknowledgement unless it ``has_own_message``, as each of several jobs has.
     """
 
     user_id: int
     guild_id: int | None
     channel_id: int
     private: bool = False
+    spoiler: bool = False
+    is_age_restricted: bool = False
+    can_post: bool = True
+    has_own_message: bool = False
+    max_file_bytes: int = MAX_FILE_BYTES
     application_id: int
     token: str
     token_expires_at: datetime
@@ -271,7 +316,11 @@ class JobState(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """One finished file on disk. ``infotext`` is its A1111 parameters text."""
+    """One finished file on disk. ``infotext`` is its A1111 parameters text.
+
+    ``rating`` is what the image classifier said, empty where it was not asked; ``spoiler`` whether
+    the picture is covered for it.
+    """
 
     index: int
     seed: int
@@ -280,6 +329,8 @@ class Picture:
     height: int
     bytes: int
     infotext: str
+    rating: str = ""
+    spoiler: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,7 +346,14 @@ class EncodedPicture:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One accepted request. ``failure`` is the sentence for the user when ``state`` is failed."""
+    """One accepted request. ``failure`` is the sentence for the user when ``state`` is failed.
+
+    ``preset`` names the one that was asked for, ``weight`` is its user's share in the queue,
+    ``message`` is (channel id, message id) of what shows its pictures, or before that of the
+    acknowledgement. ``is_deleted`` says that
+    these were taken away. ``is_kept`` is False once its words are gone as well: their owner had
+    them erased, or they have expired.
+    """
 
     id: int
     request: GenerationRequest
@@ -303,12 +361,27 @@ class Job:
     state: JobState
     attempt: int
     created_at: datetime
+    started_at: datetime | None = None
     parent_id: int | None = None
+    preset: str = ""
+    weight: float = 1.0
     failure: str = ""
+    blocked: bool = False
     gpu_ms: int = 0
+    message: tuple[int, int] | None = None
+    is_deleted: bool = False
+    is_kept: bool = True
     pictures: tuple[Picture, ...] = ()
 
 
 def _check_range(name: str, value: float, least: float, most: float) -> None:
     if not least <= value <= most:  # also refuses NaN
-        raise InvalidRequest(f"{name} must be from {least:,g} to {most:,.10g}, got {value}.")
+        raise InvalidRequest(
+            say(
+                "{name} must be from {least:,g} to {most:,.10g}, got {value}.",
+                name=name,
+                least=least,
+                most=most,
+                value=value,
+            )
+        )

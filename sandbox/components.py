@@ -159,6 +159,8 @@ def _without_nulls(item: Json) -> Json:
         cleaned["emoji"] = _without_nulls(cleaned["emoji"])
     if "options" in cleaned:
         cleaned["options"] = [_without_nulls(option) for option in cleaned["options"]]
+    if "default_values" in cleaned:  # ids are answered as text, however they were sent
+        cleaned["default_values"] = [v | {"id": str(v["id"])} for v in cleaned["default_values"]]
     return cleaned
 
 

@@ -1,4 +1,4 @@
-"""Presets as texts of a form: what is not touched stays, and a picture's request becomes a style."""
+"""Presets as texts of a form: what is not touched stays, and a request becomes a style."""
 
 import dataclasses
 

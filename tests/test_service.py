@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,13 +21,17 @@ from hypersd_core.errors import (
     GenerationFailed,
     HyperSDError,
     JobNotFound,
+    NotAccepting,
     NotAllowed,
     OutOfMemory,
     QueueFull,
 )
 from hypersd_core.jobs.gpu_thread import GpuThread
+from hypersd_core.jobs.picture_files import Reviewed
+from hypersd_core.policy import Caps
 from hypersd_core.request import EncodedPicture, GenerationRequest, Job, JobState
-from hypersd_core.service import Caps, Service, Ticket
+from hypersd_core.service import Order, Service, Ticket
+from hypersd_core.stages import Drawing, Loading, Waiting
 from hypersd_core.store import FILE_NAME, Store
 from tests.jobs.sample_jobs import (
     ALICE,
@@ -69,6 +73,10 @@ class Encoder:
         )
 
 
+async def pass_all(_: Job, drawn: Sequence[NDArray[np.uint8]]) -> list[Reviewed]:
+    return [Reviewed() for _ in drawn]
+
+
 @dataclass(kw_only=True)
 class Bot:
     """One life of the program around the service."""
@@ -84,7 +92,8 @@ class Bot:
         self, prompt: str = "a fox", *, user_id: int = ALICE, guild_id: int | None = GUILD
     ) -> Ticket:
         origin = an_origin(user_id=user_id, guild_id=guild_id)
-        return await self.service.submit(a_request(prompt=prompt), origin)
+        order = Order(request=a_request(prompt=prompt), origin=origin)
+        return (await self.service.submit([order]))[0]
 
     async def finished(self) -> Job:
         return await asyncio.wait_for(self.service.next_finished(), WAIT_S)
@@ -124,6 +133,7 @@ async def a_bot(
             pictures_folder=folder / "pictures",
             encode=encoder,
             load_pictures=lambda request: {request.prompt: np.zeros((1, 1), np.uint8)},
+            review=pass_all,
             ms_per_unit=1e6,
             caps=caps,
         )
@@ -174,7 +184,7 @@ def forbid(folder: Path, condition: str) -> None:
 
 async def test_a_job_is_drawn_written_told_and_delivered(bot: Bot) -> None:
     request = a_request(count=2)
-    ticket = await bot.service.submit(request, an_origin())
+    ticket = (await bot.service.submit([Order(request=request, origin=an_origin())]))[0]
     job = await bot.finished()
     assert (job.id, job.state, job.request) == (ticket.job.id, JobState.MADE, request)
     assert [p.path.read_bytes() for p in job.pictures] == [
@@ -205,7 +215,10 @@ async def test_a_ticket_says_how_many_are_before_and_how_long_it_takes(bot: Bot)
     one_s = 4 * 2 * 64 * 128 / 1e6 * 1e6 / 1000  # steps x guidance x megapixels x ms per unit
     assert first.eta_s == pytest.approx(2 * one_s, abs=WAIT_S)
     assert second.eta_s == pytest.approx(3 * one_s, abs=WAIT_S)
-    assert bot.service.position(second.job.id) == 1
+    stage = bot.service.stage(second.job)
+    assert isinstance(stage, Waiting)
+    assert stage.ahead == 2
+    assert stage.eta_s == pytest.approx(second.eta_s, abs=WAIT_S)
 
 
 async def test_a_ticket_of_an_idle_bot_has_nothing_before_it(bot: Bot) -> None:
@@ -223,11 +236,57 @@ async def test_estimates_follow_the_measured_time(bot: Bot) -> None:
 async def test_progress_is_told_while_a_job_is_drawn(bot: Bot) -> None:
     held, gate = await bot.hold()
     waiting = await bot.submit()
-    assert bot.service.progress(held.id) == (1, 4)
-    assert bot.service.progress(waiting.job.id) is None
+    (drawn, stage), (other, its_stage) = bot.service.stages()
+    assert (drawn.id, other.id) == (held.id, waiting.job.id)
+    assert isinstance(stage, Drawing)
+    assert (stage.step, stage.steps) == (1, 4)
+    assert isinstance(its_stage, Waiting)
+    assert its_stage.ahead == 1
+    assert bot.service.stage(held) is not None
     gate.opened.set()
     assert {(await bot.finished()).id for _ in range(2)} == {held.id, waiting.job.id}
-    assert bot.service.progress(held.id) is None
+    assert bot.service.stage(held) is None
+    assert bot.service.stages() == []
+
+
+async def test_a_model_that_loads_is_told_of_until_it_is_there(bot: Bot) -> None:
+    bot.service.model_loads("small", 0.2)  # nobody waits for it: the bot has just started
+    held, _ = await bot.hold()
+    bot.service.model_loads("small", 0.25)
+    stage = bot.service.stage(held)
+    assert isinstance(stage, Loading)
+    assert (stage.model, stage.share) == ("small", 0.25)
+    assert bot.service.model == ""
+    bot.service.model_loads("small", 1.0)
+    assert bot.service.model == "small"
+    assert isinstance(bot.service.stage(held), Drawing)
+
+
+async def test_a_paused_bot_accepts_and_says_so_but_begins_nothing(tmp_path: Path) -> None:
+    async with a_bot(tmp_path, run=False) as bot:
+        bot.service.pause()
+        bot.run()
+        ticket = await bot.submit()
+        assert ticket.is_paused
+        assert bot.service.is_paused
+        await asyncio.sleep(0.05)
+        assert bot.engine.drawn == []
+        bot.service.resume()
+        assert (await bot.finished()).id == ticket.job.id
+
+
+async def test_who_is_turned_away_is_told_and_what_waits_is_drawn(bot: Bot) -> None:
+    _, gate = await bot.hold()
+    waiting = await bot.submit()
+    bot.service.turn_away()
+    assert not bot.service.is_accepting
+    with pytest.raises(NotAccepting, match="What waits is still drawn"):
+        await bot.submit()
+    gate.opened.set()
+    assert {(await bot.finished()).id for _ in range(2)} >= {waiting.job.id}
+    bot.service.resume()
+    await bot.submit()
+    assert (await bot.finished()).state is JobState.MADE
 
 
 async def test_caps_refuse_with_a_sentence(tmp_path: Path) -> None:
@@ -244,7 +303,7 @@ async def test_caps_refuse_with_a_sentence(tmp_path: Path) -> None:
 
 
 async def test_submitting_at_once_does_not_slip_past_the_caps(tmp_path: Path) -> None:
-    async with a_bot(tmp_path, run=False, caps=Caps()) as bot:
+    async with a_bot(tmp_path, run=False, caps=Caps(per_user=5)) as bot:
         refused = await asyncio.gather(*(refusal(bot.submit()) for _ in range(12)))
         assert sum(error is None for error in refused) == 5
 
@@ -293,7 +352,7 @@ async def test_a_queued_job_is_cancelled_at_once(bot: Bot) -> None:
     held, gate = await bot.hold()
     waiting = (await bot.submit("never")).job
     assert await bot.service.cancel(waiting.id, user_id=ALICE)
-    assert bot.service.position(waiting.id) is None
+    assert bot.service.stage(waiting) is None
     assert (await bot.finished()).state is JobState.CANCELLED
     gate.opened.set()
     assert (await bot.finished()).id == held.id
@@ -304,7 +363,6 @@ async def test_a_running_job_is_cancelled_at_its_next_step(bot: Bot) -> None:
     held, gate = await bot.hold()
     assert await bot.service.cancel(held.id, user_id=ALICE)
     assert await bot.finished() == await bot.service.job(held.id)
-    assert bot.service.progress(held.id) == (1, 4)
     gate.opened.set()
     await bot.submit()
     assert (await bot.finished()).state is JobState.MADE

@@ -12,6 +12,7 @@ keeps its tag while others catch up, so coming back with one job at a time gains
 """
 
 import heapq
+import itertools
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field, replace
@@ -27,6 +28,7 @@ class _Entry(Generic[T]):
     guild: Hashable
     user: int
     cost: float
+    weight: float
 
 
 class _Flow(Protocol[T]):
@@ -46,18 +48,31 @@ class FairQueue(Generic[T]):
     """
 
     def __init__(self) -> None:
-        self._guilds: _Turns[T] = _Turns(_guild, _users)
+        self._guilds: _Turns[T] = _Turns(_guild, _cost, _users)
         self._entries: dict[int, _Entry[T]] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def put(self, item: T, *, key: int, guild_id: int | None, user_id: int, cost: float) -> None:
-        """Add ``item``. ``cost`` may be in any unit that adds up. ``guild_id`` None: own bucket."""
+    def put(
+        self,
+        item: T,
+        *,
+        key: int,
+        guild_id: int | None,
+        user_id: int,
+        cost: float,
+        weight: float = 1.0,
+    ) -> None:
+        """Add ``item``. ``cost`` may be in any unit that adds up. ``guild_id`` None: own bucket.
+
+        A user of ``weight`` 2 is given twice as much as others in their guild; guilds are alike.
+        """
         assert key not in self._entries, f"{key} waits already"
         assert cost >= 0
+        assert weight > 0
         guild = ("direct messages", user_id) if guild_id is None else guild_id
-        entry = _Entry(key=key, item=item, guild=guild, user=user_id, cost=cost)
+        entry = _Entry(key=key, item=item, guild=guild, user=user_id, cost=cost, weight=weight)
         self._entries[key] = entry
         self._guilds.put(entry)
 
@@ -81,21 +96,25 @@ class FairQueue(Generic[T]):
 
     def position(self, key: int) -> int | None:
         """How many items are taken before it if nothing else comes; None if it does not wait."""
+        before = self.before(key)
+        return None if before is None else len(before)
+
+    def before(self, key: int) -> list[T] | None:
+        """Those items, the next one first; None if it does not wait."""
         if key not in self._entries:
             return None
-        return sum(1 for _ in self._before(key))
+        entries = itertools.takewhile(lambda entry: entry.key != key, self._rehearsed())
+        return [entry.item for entry in entries]
 
-    def cost_before(self, key: int) -> float | None:
-        """What those items cost together; None if it does not wait."""
-        if key not in self._entries:
-            return None
-        return sum((entry.cost for entry in self._before(key)), start=0.0)
+    def order(self) -> list[T]:
+        """All items, as they are taken if nothing else comes."""
+        return [entry.item for entry in self._rehearsed()]
 
-    def _before(self, key: int) -> Iterator[_Entry[T]]:
+    def _rehearsed(self) -> Iterator[_Entry[T]]:
         """Rehearse on a copy, so that the forecast is what ``take`` does."""
         rehearsal = self._guilds.copy()
-        while (entry := rehearsal.take()).key != key:
-            yield entry
+        while len(rehearsal):
+            yield rehearsal.take()
 
 
 @dataclass(slots=True)
@@ -106,6 +125,7 @@ class _Turns(Generic[T]):
     """
 
     name_of: Callable[[_Entry[T]], Hashable]
+    cost_of: Callable[[_Entry[T]], float]
     new_flow: Callable[[], _Flow[T]]
     flows: dict[Hashable, _Flow[T]] = field(default_factory=dict)
     heap: list[tuple[float, int, Hashable]] = field(default_factory=list)
@@ -137,7 +157,7 @@ class _Turns(Generic[T]):
                 self.now = tag
                 self.size -= 1
                 entry = flow.take()
-                self.push(tag + entry.cost, name)
+                self.push(tag + self.cost_of(entry), name)
                 return entry
             del self.flows[name]
         return None
@@ -186,5 +206,13 @@ def _user(entry: _Entry[T]) -> Hashable:
     return entry.user
 
 
+def _cost(entry: _Entry[T]) -> float:
+    return entry.cost
+
+
+def _weighed_cost(entry: _Entry[T]) -> float:
+    return entry.cost / entry.weight
+
+
 def _users() -> _Turns[T]:
-    return _Turns(_user, _Line)
+    return _Turns(_user, _weighed_cost, _Line)

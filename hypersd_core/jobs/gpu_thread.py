@@ -6,13 +6,14 @@ stores, guilds or files, and nothing that a job does can end it.
 
 import asyncio
 import contextlib
+import contextvars
 import inspect
 import logging
 import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Protocol
 
@@ -20,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypersd_core.errors import Cancelled, GenerationFailed, HyperSDError, ModelError
+from hypersd_core.i18n import say, say_again
 from hypersd_core.request import GenerationRequest
 
 log = logging.getLogger(__name__)
@@ -40,6 +42,10 @@ SUSPENDABLE = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GEN
 class Engine(Protocol):
     """What draws. Built and used on the GPU thread alone."""
 
+    def prepare(self, request: GenerationRequest, *, should_stop: Callable[[], bool]) -> None:
+        """Load what ``request`` is drawn with. Raises Cancelled if ``should_stop()`` is true."""
+        ...
+
     def generate(
         self,
         request: GenerationRequest,
@@ -59,6 +65,8 @@ class _Task:
     cancelled: threading.Event
     on_step: OnStep
     answer: asyncio.Future[Drawn]
+    context: contextvars.Context = field(default_factory=contextvars.copy_context)
+    """The asker's, so that errors speak their language."""
 
 
 class GpuThread:
@@ -71,6 +79,11 @@ class GpuThread:
         self._build_error: ModelError | None = None
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread runs, and is not lost in a fault."""
+        return self._thread is not None and self._thread.is_alive()
 
     def start(self) -> None:
         """Begin to build the engine, in the background. Once."""
@@ -99,7 +112,7 @@ class GpuThread:
         there is no engine, and otherwise what the engine raised or GenerationFailed around it.
         """
         if self._stopping.is_set():
-            raise Cancelled("The bot is stopping.")
+            raise Cancelled(say("The bot is stopping."))
         answer: asyncio.Future[Drawn] = asyncio.get_running_loop().create_future()
         task = _Task(
             request=request,
@@ -122,7 +135,7 @@ class GpuThread:
         engine = self._built_engine()
         _post(loop, self._built.set)
         for task in iter(self._inbox.get, None):
-            self._answer(engine, task)
+            task.context.run(self._answer, engine, task)
             del task  # else its pictures stay in memory until the next job comes
 
     def _built_engine(self) -> Engine | None:
@@ -146,10 +159,12 @@ class GpuThread:
             return stop or task.answer.cancelled()  # nobody waits for it any more
 
         if should_stop():
-            raise Cancelled("The job was cancelled.")
+            raise Cancelled(say("The job was cancelled."))
         if engine is None:
-            raise ModelError(str(self._build_error)) from self._build_error
-        since_s = time.perf_counter()
+            assert self._build_error is not None
+            raise ModelError(say_again(self._build_error.sentence)) from self._build_error
+        engine.prepare(task.request, should_stop=should_stop)
+        since_s = time.perf_counter()  # a load happens once and would spoil the next estimates
         pictures = engine.generate(
             task.request, task.pictures, on_step=task.on_step, should_stop=should_stop
         )
@@ -181,7 +196,7 @@ def _as_ours(error: BaseException) -> HyperSDError:
     _release_frames(error)
     if isinstance(error, HyperSDError):
         return error
-    ours = GenerationFailed("The device could not finish this picture.")
+    ours = GenerationFailed(say("The device could not finish this picture."))
     ours.__cause__ = error
     return ours
 
@@ -190,7 +205,7 @@ def _as_model_error(error: BaseException) -> ModelError:
     _release_frames(error)
     if isinstance(error, ModelError):
         return error
-    ours = ModelError("The model could not be loaded: the log has the cause.")
+    ours = ModelError(say("The model could not be loaded: the log has the cause."))
     ours.__cause__ = error
     return ours
 

@@ -15,6 +15,14 @@ Encode = Callable[[NDArray[np.uint8], GenerationRequest, int], EncodedPicture]
 """``encode(pixels, request, index)``; called in any thread but the GPU's and the event loop's."""
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Reviewed:
+    """What the image classifier says of one picture, and whether it is covered for that."""
+
+    rating: str = ""
+    spoiler: bool = False
+
+
 class PictureFiles:
     """Writes, finds and deletes the pictures of jobs below one folder."""
 
@@ -22,10 +30,13 @@ class PictureFiles:
         self._folder = folder
         self._encode = encode
 
-    def write(self, job: Job, drawn: Sequence[NDArray[np.uint8]]) -> tuple[Picture, ...]:
+    def write(
+        self, job: Job, drawn: Sequence[NDArray[np.uint8]], reviewed: Sequence[Reviewed]
+    ) -> tuple[Picture, ...]:
         """Encode and write every picture; their paths are relative. Raises OSError."""
         (self._folder / str(job.id)).mkdir(parents=True, exist_ok=True)
-        return tuple(self._write_one(job, index, pixels) for index, pixels in enumerate(drawn))
+        both = zip(drawn, reviewed, strict=True)
+        return tuple(self._write_one(job, i, pixels, seen) for i, (pixels, seen) in enumerate(both))
 
     def delete(self, job_id: int) -> None:
         """Remove what there is of the job's files."""
@@ -39,7 +50,9 @@ class PictureFiles:
         )
         return dataclasses.replace(job, pictures=tuple(pictures))
 
-    def _write_one(self, job: Job, index: int, pixels: NDArray[np.uint8]) -> Picture:
+    def _write_one(
+        self, job: Job, index: int, pixels: NDArray[np.uint8], seen: Reviewed
+    ) -> Picture:
         encoded = self._encode(pixels, job.request, index)
         path = Path(str(job.id), f"{index}.{encoded.suffix}")
         whole = self._folder / path
@@ -52,4 +65,6 @@ class PictureFiles:
             height=encoded.height,
             bytes=len(encoded.data),
             infotext=encoded.infotext,
+            rating=seen.rating,
+            spoiler=seen.spoiler,
         )

@@ -307,6 +307,7 @@ def _job(row: sqlite3.Row, pictures: tuple[Picture, ...] = ()) -> Job:
         state=JobState(row["state"]),
         attempt=row["attempt"],
         created_at=datetime.fromisoformat(row["created_at"]),
+        started_at=row["started_at"] and datetime.fromisoformat(row["started_at"]),
         parent_id=row["parent_id"],
         preset=row["preset"],
         weight=float(row["weight"]),

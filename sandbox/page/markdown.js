@@ -20,7 +20,7 @@ const INLINE = [
   [/<#(\d+)>/, (m, names) => mention(`#${names.channel(m[1])}`)],
   [/<\/([^:>]+):\d+>/, (m) => mention(`/${m[1]}`)],
   [/<t:(\d+)(?::([tTdDfFR]))?>/, (m) => moment(Number(m[1]), m[2])],
-  [/\\([*_~`|\\<>#-])/, (m) => m[1]],
+  [/\\([^0-9A-Za-z\s])/, (m) => m[1]],
 ];
 
 const FENCE = /```(?:[\w+-]*\n)?([\s\S]*?)```/;

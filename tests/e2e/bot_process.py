@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 READY = "Ready to draw."
 START_WITHIN_S = 60
+END_WITHIN_S = 40
 
 
 class BotProcess:
@@ -26,11 +28,16 @@ class BotProcess:
         self._ready = asyncio.Event()
         self.output: list[str] = []
 
-    async def start(self) -> None:
-        """Start it and wait until it is ready to draw."""
+    async def start(self, **settings: str) -> None:
+        """Start it, with other ``settings`` this time, and wait until it is ready to draw."""
         self._ready.clear()
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "bot.py", cwd=ROOT, env=self._environment, stdout=PIPE, stderr=STDOUT
+            sys.executable,
+            "bot.py",
+            cwd=ROOT,
+            env=self._environment | settings,
+            stdout=PIPE,
+            stderr=STDOUT,
         )
         self._reader = asyncio.create_task(self._read(self._process))
         ready = asyncio.create_task(self._ready.wait())
@@ -38,6 +45,16 @@ class BotProcess:
             await asyncio.wait({self._reader, ready}, return_when=asyncio.FIRST_COMPLETED)
         ready.cancel()
         assert self._ready.is_set(), "the bot ended before it was ready:\n" + "".join(self.output)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.returncode is None
+
+    def send(self, how: signal.Signals) -> None:
+        """Send a signal and do not wait."""
+        assert self._process is not None
+        self._process.send_signal(how)
 
     async def kill(self) -> None:
         """Kill it as the kernel would: no time to tidy up."""
@@ -52,7 +69,7 @@ class BotProcess:
         assert self._reader is not None
         if self._process.returncode is None:
             self._process.send_signal(how)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(END_WITHIN_S):
             status = await self._process.wait()
             await self._reader
         return status
@@ -65,7 +82,26 @@ class BotProcess:
                 self._ready.set()
 
 
+def run_bot(
+    sandbox_url: str, local_dir: Path, *arguments: str, **settings: str
+) -> subprocess.CompletedProcess[str]:
+    """``python bot.py`` with ``arguments``, which must end by itself."""
+    return subprocess.run(
+        [sys.executable, "bot.py", *arguments],
+        cwd=ROOT,
+        env=bot_environment(local_dir) | {"HYPERSD_SANDBOX_URL": sandbox_url} | settings,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
 def bot_environment(local_dir: Path) -> dict[str, str]:
     """An operator's environment without any of the settings of the machine's user."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("HYPERSD_", "DISCORD_TOKEN"))}
-    return kept | {"HYPERSD_LOCAL_DIR": str(local_dir), "OMP_NUM_THREADS": "1"}
+    return kept | {
+        "HYPERSD_LOCAL_DIR": str(local_dir),
+        "HYPERSD_DRAIN_S": "0",  # tests that drain say so
+        "OMP_NUM_THREADS": "1",
+    }

@@ -118,13 +118,13 @@ async def test_somebody_else_cannot_cancel(visitor: Visitor) -> None:
 
 async def test_one_user_may_not_fill_the_queue(visitor: Visitor) -> None:
     ids: list[str] = []
-    for _ in range(12):  # five wait, some more may be drawn meanwhile
+    for _ in range(20):  # ten wait, some more may be drawn meanwhile
         answer = await visitor.command("imagine", prompt="a man", **SLOW)
         note = await visitor.message(answer["message"])
         if note["flags"] & EPHEMERAL:
             break
         ids.append(note["id"])
-    assert "You have 5 jobs waiting and may have 5" in text_of(note)
+    assert "You have 10 jobs waiting and may have 10" in text_of(note)
     for message_id in reversed(ids):
         await visitor.end(message_id)
 

@@ -60,6 +60,9 @@ class GradientEngine:
         self.steps: Counter[str] = Counter()
         self.threads: set[str] = {threading.current_thread().name}
 
+    def prepare(self, request: GenerationRequest, *, should_stop: Callable[[], bool]) -> None:
+        pass
+
     def generate(
         self,
         request: GenerationRequest,

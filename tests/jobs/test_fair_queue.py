@@ -96,7 +96,7 @@ def test_what_does_not_wait_has_no_position() -> None:
     queue = filled(("a", 1, 1, 1))
     queue.take()
     assert queue.position(0) is None
-    assert queue.cost_before(0) is None
+    assert queue.before(0) is None
 
 
 puts = st.tuples(
@@ -163,11 +163,12 @@ def test_every_item_leaves_exactly_once(script: list[tuple[str, object]]) -> Non
 def test_forecasts_are_what_take_does(script: list[tuple[str, object]]) -> None:
     history = History(script)
     positions = {key: history.queue.position(key) for key in history.waiting}
-    costs = {key: history.queue.cost_before(key) for key in history.waiting}
+    before = {key: history.queue.before(key) for key in history.waiting}
+    forecast = history.queue.order()
     order = history.drain()
+    assert forecast == order
     assert positions == {key: index for index, key in enumerate(order)}
-    for index, key in enumerate(order):
-        assert costs[key] == pytest.approx(sum(history.cost[k] for k in order[:index]))
+    assert before == {key: order[:index] for index, key in enumerate(order)}
 
 
 @given(commands)

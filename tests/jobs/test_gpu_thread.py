@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from hypersd_core.errors import Cancelled, GenerationFailed, ModelError, OutOfMemory
+from hypersd_core.i18n import language, speaking
 from hypersd_core.jobs.gpu_thread import Drawn, Engine, GpuThread
 from hypersd_core.request import GenerationRequest
 from tests.jobs.sample_jobs import WAIT_S, Gate, GradientEngine, a_request, gradient
@@ -103,6 +104,9 @@ class LeakyEngine:
 
     def __init__(self) -> None:
         self.large: weakref.ref[NDArray[np.uint8]] | None = None
+
+    def prepare(self, *_: object, **__: object) -> None:
+        pass
 
     def generate(
         self, request: GenerationRequest, *_: object, **__: object
@@ -254,3 +258,17 @@ def test_a_result_after_the_loop_has_closed_is_dropped(caplog: pytest.LogCapture
         gate.opened.set()
         asyncio.run(thread.close())  # joins; a broken thread would fail the test as a warning
     assert "dropped" in caplog.text
+
+
+async def test_the_engine_speaks_the_language_of_whoever_asked() -> None:
+    spoken: list[str] = []
+
+    class Listening(GradientEngine):
+        def prepare(self, request: GenerationRequest, *, should_stop: Callable[[], bool]) -> None:
+            spoken.append(language())
+
+    async with started(Listening) as thread:
+        with speaking("zh-CN"):
+            await draw(thread)
+        await draw(thread)
+    assert spoken == ["zh-CN", "en"]

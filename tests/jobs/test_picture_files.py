@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hypersd_core.jobs.picture_files import PictureFiles
+from hypersd_core.jobs.picture_files import PictureFiles, Reviewed
 from hypersd_core.request import EncodedPicture, GenerationRequest, Job, JobState
 from tests.jobs.sample_jobs import a_request, an_origin, gradient
 
@@ -17,6 +17,7 @@ JOB = Job(
     attempt=1,
     created_at=datetime(2030, 1, 1, tzinfo=UTC),
 )
+SEEN = [Reviewed(), Reviewed(rating="explicit", spoiler=True)]
 DRAWN = [gradient(JOB.request, seed) for seed in JOB.request.seeds]
 
 
@@ -29,9 +30,10 @@ def encode(pixels: NDArray[np.uint8], request: GenerationRequest, index: int) ->
 
 
 def test_pictures_are_written_whole_and_described(tmp_path: Path) -> None:
-    pictures = PictureFiles(tmp_path, encode).write(JOB, DRAWN)
+    pictures = PictureFiles(tmp_path, encode).write(JOB, DRAWN, SEEN)
     assert [p.path for p in pictures] == [Path("42/0.raw"), Path("42/1.raw")]
     assert [p.seed for p in pictures] == [2**32 - 1, 0]
+    assert [(p.rating, p.spoiler) for p in pictures] == [("", False), ("explicit", True)]
     for picture, pixels in zip(pictures, DRAWN, strict=True):
         assert (tmp_path / picture.path).read_bytes() == pixels.tobytes()
         assert (picture.width, picture.height) == (64, 128)
@@ -43,20 +45,20 @@ def test_pictures_are_written_whole_and_described(tmp_path: Path) -> None:
 def test_half_a_file_never_has_the_final_name(tmp_path: Path) -> None:
     (tmp_path / "42" / "0.raw.part").mkdir(parents=True)  # opening it fails, as on a full disk
     with pytest.raises(OSError, match=r"0\.raw\.part"):
-        PictureFiles(tmp_path, encode).write(JOB, DRAWN)
+        PictureFiles(tmp_path, encode).write(JOB, DRAWN, SEEN)
     assert not (tmp_path / "42" / "0.raw").exists()
 
 
 def test_writing_again_replaces_what_an_earlier_attempt_left(tmp_path: Path) -> None:
     files = PictureFiles(tmp_path, encode)
-    files.write(JOB, [np.zeros_like(pixels) for pixels in DRAWN])
-    files.write(JOB, DRAWN)
+    files.write(JOB, [np.zeros_like(pixels) for pixels in DRAWN], SEEN)
+    files.write(JOB, DRAWN, SEEN)
     assert (tmp_path / "42" / "1.raw").read_bytes() == DRAWN[1].tobytes()
 
 
 def test_delete_leaves_the_pictures_of_other_jobs(tmp_path: Path) -> None:
     files = PictureFiles(tmp_path, encode)
-    files.write(JOB, DRAWN)
+    files.write(JOB, DRAWN, SEEN)
     (tmp_path / "4").mkdir()
     files.delete(42)
     files.delete(43)

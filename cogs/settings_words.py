@@ -1,0 +1,143 @@
+"""How a guild's policy is said: values in words, for cards and selects.
+
+What is a constant was said when this was imported, and is said again in the language of the reader.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from cogs.cards import plain
+from hypersd_core.i18n import Said, say, say_many
+from hypersd_core.moderation.policy import Action
+from hypersd_core.policy import Allowance, GuildPolicy, Layout, PrivateMode
+
+_MAX_LISTED = 10
+
+PRIVATE: Mapping[str, Said] = {
+    PrivateMode.ALLOWED: say("allowed"),
+    PrivateMode.NEVER: say("never"),
+    PrivateMode.ALWAYS: say("always"),
+}
+LAYOUTS: Mapping[str, Said] = {
+    Layout.GALLERY: say("each picture by itself"),
+    Layout.GRID: say("all pictures in one"),
+    Layout.BOTH: say("all in one, and each by itself"),
+}
+ACTIONS: Mapping[str, Said] = {
+    Action.ALLOW: say("shown"),
+    Action.SPOILER: say("behind a spoiler"),
+    Action.BLOCK: say("blocked, and not counted"),
+}
+
+
+def pixels_shown(pixels: int) -> str:
+    """As the side of a square."""
+    return say("{side}×{side}, or as many pixels", side=int(pixels**0.5))
+
+
+def steps_shown(steps: int) -> str:
+    """A number of steps."""
+    return say_many("{n} step", "{n} steps", steps)
+
+
+def pictures_shown(pictures: int) -> str:
+    """A number of pictures."""
+    return say_many("{n:,} picture", "{n:,} pictures", pictures)
+
+
+def jobs_shown(jobs: int) -> str:
+    """A number of jobs."""
+    return say_many("{n:,} job", "{n:,} jobs", jobs)
+
+
+def days_shown(days: int) -> str:
+    """A number of days."""
+    return say_many("{n:,} day", "{n:,} days", days)
+
+
+def strikes_shown(strikes: int) -> str:
+    """What is done to whoever asks for what is blocked."""
+    if not strikes:
+        return say("nothing happens")
+    return say_many(
+        "{n} in a day: no drawing for a day",
+        "{n} in a day: no drawing for a day",
+        strikes,
+    )
+
+
+def words_shown(policy: GuildPolicy) -> str:
+    """How many word rules there are."""
+    words = policy.moderation.words
+    return say_many("{n} rule", "{n} rules", len(words)) if words else say("none")
+
+
+def models_shown(policy: GuildPolicy) -> str:
+    """The allow-lists."""
+    models = _names(policy.models) or say("all models")
+    loras = _names(policy.loras) or say("all LoRAs")
+    return say("{models} · {loras} (/preset allow changes it)", models=models, loras=loras)
+
+
+def quotas_shown(policy: GuildPolicy) -> str:
+    """Quotas of everybody."""
+    return say(
+        "{user} for each person · {guild} for all together",
+        user=_allowance_shown(policy.user_quota),
+        guild=_allowance_shown(policy.guild_quota),
+    )
+
+
+def waiting_shown(policy: GuildPolicy) -> str:
+    """How many jobs may wait."""
+
+    def shown(most: int | None) -> str:
+        return say("as the bot's operator says") if most is None else jobs_shown(most)
+
+    return say(
+        "{user} for each person · {guild} for all together",
+        user=shown(policy.max_waiting_per_user),
+        guild=shown(policy.max_waiting_per_guild),
+    )
+
+
+def roles_shown(policy: GuildPolicy) -> str:
+    """A line for each role that gets more or less than others; empty if there is none."""
+    lines = []
+    for role_id in sorted({*policy.role_weights, *policy.role_quotas}):
+        parts: list[str] = []
+        if role_id in policy.role_weights:
+            parts.append(say("share {share:g}", share=policy.role_weights[role_id]))
+        if role_id in policy.role_quotas:
+            parts.append(_role_quota_shown(policy.role_quotas[role_id]))
+        lines.append(f"<@&{role_id}> {', '.join(parts)}")
+    return "\n".join(lines)
+
+
+def _role_quota_shown(quota: Allowance) -> str:
+    if quota == Allowance():
+        return say("no limit")
+    said = Allowance(pictures=quota.pictures or None, gpu_s=quota.gpu_s or None)
+    return say("at least {quota} a day", quota=_allowance_shown(said))
+
+
+def _allowance_shown(quota: Allowance) -> str:
+    parts: list[str] = []
+    if quota.pictures is not None:
+        parts.append(pictures_shown(quota.pictures))
+    if quota.gpu_s is not None:
+        parts.append(say_many("{n:,} GPU second", "{n:,} GPU seconds", quota.gpu_s))
+    return " / ".join(parts) or say("no limit")
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join([plain(name, 60) for name in names[:_MAX_LISTED]] + _more(len(names)))
+
+
+def mentions(mark: str, ids: Iterable[int]) -> str:
+    """The first few of ``ids`` as Discord shows them; ``mark`` is # or @&."""
+    every = sorted(ids)
+    return " ".join([f"<{mark}{each}>" for each in every[:_MAX_LISTED]] + _more(len(every)))
+
+
+def _more(count: int) -> list[str]:
+    return ["…"] if count > _MAX_LISTED else []
