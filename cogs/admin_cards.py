@@ -62,7 +62,7 @@ def status_card(status: Status) -> ui.LayoutView:
 def reloaded_card(reloaded: Reloaded) -> ui.LayoutView:
     """What there is after reading everything again."""
     sentence = say(
-        "Read again: {models} models, {loras} LoRAs, {recipes} recipes, {presets} shipped presets.",
+        "Read again. Models: {models}, LoRAs: {loras}, recipes: {recipes}, presets: {presets}.",
         models=reloaded.models,
         loras=reloaded.loras,
         recipes=reloaded.recipes,

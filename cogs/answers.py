@@ -43,7 +43,7 @@ async def report(interaction: discord.Interaction[Any], error: Exception) -> Non
 def _what(interaction: discord.Interaction[Any]) -> str:
     if interaction.command is not None:
         return f"/{interaction.command.qualified_name}"
-    return interaction.custom_id or "an interaction"
+    return interaction.custom_id or "interaction"
 
 
 async def answer(

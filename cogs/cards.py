@@ -81,14 +81,18 @@ def refusal(sentence: str, typed: str = "", resets_at: datetime | None = None) -
 
     ``resets_at`` is when it would be a yes.
     """
-    parts = _NAMED.split(_straight(sentence))
-    shown = "".join(part if _NAMED.fullmatch(part) else _escaped(part) for part in parts)
-    items: list[Item] = [text(shown)]
+    items: list[Item] = [text(refused(sentence))]
     if resets_at is not None:
         items.append(small(reset_line(resets_at)))
     if typed:
         items.append(text(code(typed)))
     return card(RED, *items)
+
+
+def refused(sentence: str) -> str:
+    """The sentence of an error, in which words of people stay words as in ``plain``."""
+    parts = _NAMED.split(_straight(sentence))
+    return "".join(part if _NAMED.fullmatch(part) else _escaped(part) for part in parts)
 
 
 def reset_line(resets_at: datetime) -> str:

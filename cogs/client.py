@@ -1,6 +1,5 @@
 """The Discord client: which cogs, buttons and commands there are."""
 
-
 import aiohttp
 import discord
 from discord.ext import commands
@@ -11,7 +10,7 @@ from cogs.answers import report
 from cogs.batch_buttons import CancelBatch, ConfirmDraft
 from cogs.defaults import DefaultsCommands, DefaultsItem
 from cogs.delivery import Delivery
-from cogs.describe import DescribeCommand, DrawDescribed
+from cogs.describe import DescribeCommand, DrawDescribed, RemixDescribed
 from cogs.imagine import Imagine
 from cogs.moderation import ModerationCommands
 from cogs.moderation_buttons import BlockedButton, LogButton, ReportButton
@@ -82,7 +81,7 @@ class Bot(commands.AutoShardedBot):
                 doors.rules.people, doors.desk, doors.rules.presets, doors.workshop.library
             )
         )
-        await self.add_cog(DescribeCommand(requests))
+        await self.add_cog(DescribeCommand(requests, doors.desk, doors.workshop.library))
         await self.add_cog(PrivacyCommands(doors.privacy, doors.service))
         moderation, settings = doors.rules.moderation, doors.rules.settings
         reports = Reports(self, doors.service, moderation, settings)
@@ -91,7 +90,7 @@ class Bot(commands.AutoShardedBot):
         self.add_dynamic_items(*preset_buttons.ITEMS, *queue_buttons.ITEMS)
         self.add_dynamic_items(UsageButton, EraseButton)
         self.add_dynamic_items(ReportButton, LogButton, BlockedButton)
-        self.add_dynamic_items(SettingsItem, DefaultsItem, DrawDescribed)
+        self.add_dynamic_items(SettingsItem, DefaultsItem, DrawDescribed, RemixDescribed)
 
     async def _add_results(self, requests: Requests) -> None:
         """What can be done with results."""

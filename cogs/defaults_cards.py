@@ -120,7 +120,11 @@ def _lists(presets: Sequence[str], models: Sequence[str]) -> Mapping[str, Mappin
     return {
         "preset": {name: name for name in presets},
         "model": {name: name for name in models},
-        "speed": {str(speed): str(speed) for speed in Speed},
+        "speed": {
+            Speed.DRAFT: say("draft"),
+            Speed.FAST: say("fast"),
+            Speed.QUALITY: say("quality"),
+        },
         "sampler": {key: method.full_label for key, method in SAMPLING_METHODS.items()},
         "count": {str(n): str(n) for n in range(1, MAX_COUNT + 1)},
         "private": switch,

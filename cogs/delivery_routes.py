@@ -120,7 +120,9 @@ def token_lives(job: Job) -> bool:
 
 
 def _webhook(job: Job, bot: commands.AutoShardedBot) -> discord.Webhook:
-    return discord.Webhook.partial(job.origin.application_id, job.origin.token, client=bot)
+    webhook = discord.Webhook.partial(job.origin.application_id, job.origin.token, client=bot)
+    webhook.type = discord.WebhookType.application  # else discord.py sends nothing private by it
+    return webhook
 
 
 async def _send(channel: discord.abc.Messageable, job: Job, message: ResultMessage) -> Where:

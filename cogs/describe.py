@@ -1,7 +1,7 @@
 """/describe: what a picture's own metadata tells of how it was made.
 
-The card carries the parameters text as a file, and its button draws what that file says: nothing
-is kept here between the two.
+The card carries the parameters text as a file, and its buttons start from what that file says:
+nothing is kept here between the two.
 """
 
 import asyncio
@@ -15,13 +15,17 @@ from discord import app_commands, ui
 from discord.ext import commands
 
 from cogs.answers import answer, refusing
+from cogs.asking import guild_of
 from cogs.cards import ACCENT, Item, card, code, plain, row, small, text
 from cogs.pictures import picture_data
+from cogs.remix import draft_form
 from cogs.requests import Requests
 from hypersd_core.describe import Described, describe
 from hypersd_core.errors import InvalidPicture
-from hypersd_core.front_desk import Ask
+from hypersd_core.front_desk import Ask, FrontDesk
 from hypersd_core.i18n import say
+from hypersd_core.library import Library
+from hypersd_core.remixing import ask_of_text
 
 DESCRIBE_COG = "Describe"
 FILE_NAME = "parameters.txt"
@@ -33,15 +37,16 @@ _MAX_NOTES_SHOWN = 600
 
 
 class Drawing(Protocol):
-    """What the button asks for; the cog answers."""
+    """What the buttons ask for; the cog answers."""
 
     async def draw_again(self, interaction: discord.Interaction[Any]) -> None:
         """Draw what the card's file says."""
 
+    async def remix(self, interaction: discord.Interaction[Any]) -> None:
+        """Open what the card's file says in a form."""
 
-class DrawDescribed(
-    ui.DynamicItem[ui.Button[ui.LayoutView]], template=r"describe:1:(?P<verb>draw)"
-):
+
+class DrawDescribed(ui.DynamicItem[ui.Button[ui.LayoutView]], template=r"describe:1:draw"):
     """Draws what was described, for whoever looks at the card."""
 
     def __init__(self) -> None:
@@ -61,17 +66,42 @@ class DrawDescribed(
         return cls()
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        """Hand the press on: discord.py builds the buttons, so the cog is looked up by name."""
+        """Hand the press on."""
         async with refusing(interaction):
-            cog = cast(Drawing, interaction.client.get_cog(DESCRIBE_COG))
-            await cog.draw_again(interaction)
+            await _drawing(interaction).draw_again(interaction)
+
+
+class RemixDescribed(ui.DynamicItem[ui.Button[ui.LayoutView]], template=r"describe:1:remix"):
+    """Opens what was described in a form."""
+
+    def __init__(self) -> None:
+        super().__init__(ui.Button(label=say("Remix"), custom_id="describe:1:remix"))
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction, _item: ui.Item[Any], _match: re.Match[str], /
+    ) -> Self:
+        """The button that has this id."""
+        return cls()
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        """Hand the press on."""
+        async with refusing(interaction):
+            await _drawing(interaction).remix(interaction)
+
+
+def described_buttons() -> list[Item]:
+    """What can be done with a picture that tells how it was made."""
+    return [DrawDescribed(), RemixDescribed()]
 
 
 class DescribeCommand(commands.Cog, name=DESCRIBE_COG):
     """Reads, and draws what was read."""
 
-    def __init__(self, requests: Requests) -> None:
+    def __init__(self, requests: Requests, desk: FrontDesk, library: Library) -> None:
         self._requests = requests
+        self._desk = desk
+        self._library = library
 
     @app_commands.command(name="describe", description="Read how a picture was made, if it says.")
     @app_commands.describe(picture="A picture of this bot, of A1111 or of others that write so.")
@@ -85,11 +115,22 @@ class DescribeCommand(commands.Cog, name=DESCRIBE_COG):
         async with refusing(interaction):
             found = await asyncio.to_thread(describe, await picture_data(picture))
             file = discord.File(io.BytesIO(found.infotext.encode()), FILE_NAME)
-            await answer(interaction, described_card(found, file, [DrawDescribed()]), files=[file])
+            await answer(
+                interaction, described_card(found, file, described_buttons()), files=[file]
+            )
 
     async def draw_again(self, interaction: discord.Interaction[Any]) -> None:
         """Draw what the card's file says, by the rules of this place."""
-        await self._requests.ask(interaction, Ask(text=await _parameters_of(interaction)))
+        await self._requests.ask(interaction, Ask(text=await _parameters_on(interaction)))
+
+    async def remix(self, interaction: discord.Interaction[Any]) -> None:
+        """The form outlives restarts: what it starts from is kept as a draft."""
+        text = await _parameters_on(interaction)
+        ask = await asyncio.to_thread(ask_of_text, text, self._library)
+        draft_id = await self._desk.keep_draft(ask, interaction.user.id)
+        presets = await self._desk.preset_names(guild_of(interaction))
+        modal = draft_form(draft_id, ask, self._library, presets)
+        await interaction.response.send_modal(modal)
 
 
 def described_card(found: Described, file: discord.File, buttons: list[Item]) -> ui.LayoutView:
@@ -121,16 +162,23 @@ def _as_fit(parts: Iterator[str], most_chars: int) -> list[str]:
     return shown
 
 
-async def _parameters_of(interaction: discord.Interaction[Any]) -> str:
-    """The file of the card on which the button is."""
+async def _parameters_on(interaction: discord.Interaction[Any]) -> str:
+    """The file on the card with the button. Discord lists it among the parts of the card alone."""
     assert interaction.message is not None, "buttons are on messages"
-    for attachment in interaction.message.attachments:
-        if attachment.filename == FILE_NAME:
-            try:
-                return (await attachment.read()).decode()
-            except (discord.HTTPException, UnicodeDecodeError) as error:
-                raise _gone() from error
-    raise _gone()
+    view = ui.LayoutView.from_message(interaction.message)
+    url = next((part.media.url for part in view.walk_children() if isinstance(part, ui.File)), None)
+    if url is None:
+        raise _gone()
+    try:
+        data: bytes = await interaction.client.http.get_from_cdn(url)
+        return data.decode()
+    except (discord.HTTPException, UnicodeDecodeError) as error:
+        raise _gone() from error
+
+
+def _drawing(interaction: discord.Interaction[Any]) -> Drawing:
+    """discord.py builds the buttons, so the cog is looked up by name."""
+    return cast(Drawing, interaction.client.get_cog(DESCRIBE_COG))
 
 
 def _gone() -> InvalidPicture:

@@ -55,7 +55,7 @@ def more(job: Job, index: int | None, buttons: Sequence[Sequence[Item]]) -> ui.L
 
 def deleted(job: Job, user_id: int) -> ui.LayoutView:
     """What stands where the pictures were."""
-    sentence = say("Deleted by {user}.", user=f"<@{user_id}>")
+    sentence = say("Deleted by {user}", user=f"<@{user_id}>")
     return card(MUTED, small(f"{sentence} · {say('job {job_id}', job_id=job.id)}"))
 
 
@@ -99,7 +99,10 @@ def _infotexts(job: Job, index: int | None) -> str:
 
 def _rows_of_text(request: GenerationRequest) -> Iterator[str]:
     """The parameters with their names, one a line."""
-    return (f"{name}: **{value}**" for name, value in _parameters(request))
+    return (
+        say("{title}: {value}", title=name, value=f"**{value}**")
+        for name, value in _parameters(request)
+    )
 
 
 def _parameters(request: GenerationRequest) -> Iterator[tuple[str, str]]:

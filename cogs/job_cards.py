@@ -42,7 +42,10 @@ def queued_together(
     tickets: Sequence[Ticket], buttons: Sequence[Item], *, warning: str = ""
 ) -> ui.LayoutView:
     """One acknowledgement for several jobs."""
-    lines = [f"{_job(t.job)}: {plain(t.job.request.prompt, 80)}" for t in tickets]
+    lines = [
+        say("{title}: {value}", title=_job(t.job), value=plain(t.job.request.prompt, 80))
+        for t in tickets
+    ]
     return card(
         MUTED,
         text(say_many("**{n} job is waiting**", "**{n} jobs are waiting**", len(tickets))),

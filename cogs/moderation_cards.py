@@ -8,15 +8,18 @@ from discord import ui
 
 from cogs.cards import ACCENT, MUTED, RED, Item, card, code, plain, rows, small, text
 from cogs.job_cards import settings_line
+from cogs.settings_words import fields_shown
 from hypersd_core.i18n import say, say_again, say_many
 from hypersd_core.moderation.entries import BOT, AuditAction, AuditEntry, Block
 from hypersd_core.moderation.policy import Rating
 from hypersd_core.moderation.records import AuditPage, reason_of
 from hypersd_core.request import Job
 
-_MAX_REASON_SHOWN = 120
-_MAX_PROMPT_SHOWN = 600
-_MAX_REPORTS_SHOWN = 8
+# A message holds 4,000 characters, and where every sign must be escaped texts become twice as long.
+_MAX_REASON_SHOWN = 100
+_MAX_PROMPT_SHOWN = 400
+_MAX_REPORTS_SHOWN = 6
+_MAX_DONE_SHOWN = 4
 _MAX_FIELDS_SHOWN = 8
 
 ACTIONS: Mapping[AuditAction, str] = {
@@ -57,7 +60,7 @@ def report(
         *([gallery] if files else []),
         small(_maker(job) + (" · " + _masked_link(link) if link else "")),
         text("\n".join(map(_reported, reports[-_MAX_REPORTS_SHOWN:]))),
-        *([small("\n".join(map(happening, done)))] if done else []),
+        *_done(done),
         *rows(buttons),
     )
 
@@ -81,13 +84,14 @@ def who(job: Job, entries: Sequence[AuditEntry], link: str) -> ui.LayoutView:
         shown = [text(code(request.prompt, 1_500))]
         if request.negative:
             shown.append(small(say("Without: {words}", words=plain(request.negative))))
-    facts = [settings_line(request), *_ratings(job), *([_masked_link(link)] if link else [])]
+    ratings = " · ".join(_ratings(job))
+    facts = [settings_line(request), ratings, _masked_link(link) if link else ""]
     return card(
         ACCENT,
         text("**" + say("Job {job_id}", job_id=job.id) + "** · " + _maker(job)),
         *shown,
-        small("\n".join(facts)),
-        *([small("\n".join(map(happening, entries[-_MAX_REPORTS_SHOWN:])))] if entries else []),
+        small("\n".join(filter(None, facts))),
+        *_done(entries),
     )
 
 
@@ -103,20 +107,35 @@ def log(page: AuditPage, buttons: Sequence[Item]) -> ui.LayoutView:
     """A page of what happened, the newest first."""
     if not page.entries:
         return card(MUTED, text(say("The log has nothing of that.")), *rows(buttons))
-    lines = [f"{_at(entry.at, 'f')} · {happening(entry)}" for entry in page.entries]
-    return card(ACCENT, text("\n".join(lines)), *rows(buttons))
+    return card(ACCENT, text("\n".join(map(_logged, page.entries))), *rows(buttons))
 
 
-def happening(entry: AuditEntry) -> str:
-    """One entry in one line: what was done, to whom, by whom, about which job, and why."""
-    parts = [f"**{say_again(ACTIONS[entry.action])}**"]
-    if entry.user_id is not None:
-        parts.append(f"<@{entry.user_id}>")
-    if entry.actor_id != entry.user_id:
-        parts.append(say("by {who}", who=_person(entry.actor_id)))
-    if entry.job_id is not None:
-        parts.append(say("job {job_id}", job_id=entry.job_id))
-    return " · ".join([*parts, *_details(entry)])
+def _logged(entry: AuditEntry) -> str:
+    """One entry: what was done, to whom and by whom; then when, about which job, and why."""
+    who = [] if entry.user_id is None else [f"<@{entry.user_id}>"]
+    about = [] if entry.job_id is None else [say("job {job_id}", job_id=entry.job_id)]
+    head = " · ".join([_action(entry), *who, *_actor(entry)])
+    return f"{head}\n-# " + " · ".join([_at(entry.at, "f"), *about, *_details(entry)])
+
+
+def _done(entries: Sequence[AuditEntry]) -> list[Item]:
+    """What was done about one job, a line for each."""
+    lines = (
+        " · ".join([_action(entry), *_actor(entry), _at(entry.at, "R"), *_details(entry)])
+        for entry in entries[-_MAX_DONE_SHOWN:]
+    )
+    return [small("\n".join(lines))] if entries else []
+
+
+def _action(entry: AuditEntry) -> str:
+    return f"**{say_again(ACTIONS[entry.action])}**"
+
+
+def _actor(entry: AuditEntry) -> list[str]:
+    """By whom, unless it was who it is about."""
+    if entry.actor_id == entry.user_id:
+        return []
+    return [say("by {who}", who=_person(entry.actor_id))]
 
 
 def until(end: datetime | None) -> str:
@@ -128,7 +147,7 @@ def _details(entry: AuditEntry) -> list[str]:
     detail = entry.detail
     match entry.action:
         case AuditAction.PROMPT_BLOCKED:
-            word, rule = plain(detail["word"], 60), plain(detail["rule"], 60)
+            word, rule = plain(detail["word"], 40), plain(detail["rule"], 40)
             return [say("“{word}” by the rule {rule}", word=word, rule=rule)]
         case AuditAction.USER_BLOCKED:
             end = detail["until"] and datetime.fromisoformat(detail["until"])
@@ -136,15 +155,16 @@ def _details(entry: AuditEntry) -> list[str]:
         case AuditAction.JOB_REPORTED:
             return _reason(detail["reason"])
         case AuditAction.SETTINGS_CHANGED:
-            names = [change["field"].replace("_", " ") for change in detail["changes"]]
-            return [plain(", ".join(names[:_MAX_FIELDS_SHOWN]))]
+            fields = [change["field"] for change in detail["changes"]]
+            return [fields_shown(fields[:_MAX_FIELDS_SHOWN])]
         case _:
             return []
 
 
 def _reported(entry: AuditEntry) -> str:
     reason = plain(entry.detail["reason"], _MAX_REASON_SHOWN)
-    return f"<@{entry.actor_id}> · {_at(entry.at, 'R')}: {reason}"
+    head = f"<@{entry.actor_id}> · {_at(entry.at, 'R')}"
+    return say("{title}: {value}", title=head, value=reason)
 
 
 def _blocked(block: Block) -> str:

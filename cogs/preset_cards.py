@@ -183,7 +183,11 @@ def defaults(where: Mapping[int | None, Preset], items: Sequence[Item]) -> ui.La
     """Which preset holds where without being named."""
     everywhere = say("The whole server")
     lines = [
-        f"{everywhere if at is None else place(at)}: **{plain(preset.name)}**"
+        say(
+            "{title}: {value}",
+            title=everywhere if at is None else place(at),
+            value=f"**{plain(preset.name)}**",
+        )
         for at, preset in where.items()
     ]
     return card(
@@ -272,7 +276,8 @@ def _deciding(layers: Sequence[Layer], merged: Merged) -> str:
         fields = [field for field, title in merged.came_from.items() if title == layer.title]
         if layer.said:
             decided = ", ".join(_decided(field, merged) for field in fields)
-            lines.append(f"**{plain(layer.title)}**: {_short(decided, _MAX_LAYER_SHOWN) or '—'}")
+            value = _short(decided, _MAX_LAYER_SHOWN) or "—"
+            lines.append(say("{title}: {value}", title=f"**{plain(layer.title)}**", value=value))
     lines.append(say("the recipe of the model: all the rest"))
     numbered = "\n".join(f"{number}. {line}" for number, line in enumerate(lines, 1))
     title = say("**Who decides in this channel, the strongest first**")
@@ -291,7 +296,7 @@ def _change(change: PresetChange) -> str:
     """When, who and what, in one line."""
     who = f"<@{change.user_id}>" if change.user_id else say("somebody")
     when = f"<t:{change.at.timestamp():.0f}:R>"
-    return f"{when} {who}: {_done(change)}"
+    return say("{title}: {value}", title=f"{when} {who}", value=_done(change))
 
 
 def _done(change: PresetChange) -> str:

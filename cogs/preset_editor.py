@@ -5,12 +5,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
 import discord
-from discord.utils import escape_markdown
 
 from cogs import preset_cards
 from cogs.answers import answer
 from cogs.asking import guild_of
-from cogs.cards import plain
+from cogs.cards import plain, refused
 from cogs.preset_buttons import TryAgain, find, presets_guild, ref_of
 from cogs.preset_modals import edit_form, field_name, new_form, texts_of
 from hypersd_core.errors import HyperSDError, InvalidRequest, PresetChanged
@@ -66,7 +65,7 @@ class PresetEditor:
                 presets_guild(interaction), texts.preset(), user_id=interaction.user.id
             )
         except HyperSDError as error:
-            await self._refuse(interaction, texts, escape_markdown(str(error)))
+            await self._refuse(interaction, texts, refused(str(error)))
         else:
             name = plain(entry.preset.name)
             await self._show(interaction, entry, say("Made **{name}**.", name=name))
@@ -87,7 +86,7 @@ class PresetEditor:
         except PresetChanged:
             await self._refuse(interaction, texts, await self._who(guild_id, entry), ref=ref)
         except HyperSDError as error:
-            await self._refuse(interaction, texts, escape_markdown(str(error)), ref=ref)
+            await self._refuse(interaction, texts, refused(str(error)), ref=ref)
         else:
             await self._show(interaction, changed, _changed(entry, changed))
 

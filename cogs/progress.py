@@ -111,6 +111,7 @@ class Progress(commands.Cog):
         }
         due = [job for job, stage in stages.values() if self._is_due(job, stage)]
         due.sort(key=lambda job: self._told[job.id].at_s)
+        log.warning('LOOK %s due %s every %s ended %s told %s', [(j,st) for j,(_,st) in stages.items()], [j.id for j in due], self._every_s, self._ended, {k:(v.at_s-self._clock()) for k,v in self._told.items()})
         for job in due[:_EDITS_AT_A_LOOK]:
             await self._tell(job)
 

@@ -1,5 +1,7 @@
 """Remix: the words and settings of a result in a form, to be changed and drawn.
 
+A form has room for five things. What would change nothing is left out, and where there is room
+then, a picture to start from may be sent along.
 The form outlives restarts. What it starts from is found again by its custom id: a job, or a draft
 where a picture of elsewhere is remixed or drawn from.
 """
@@ -15,6 +17,7 @@ from discord.ext import commands
 from cogs import result_access
 from cogs.answers import refusing
 from cogs.forms import MAX_TEXT_CHARS, TextField, form, sent_form
+from cogs.pictures import Brought
 from cogs.requests import Requests
 from hypersd_core.compose import DEFAULT_STRENGTH
 from hypersd_core.errors import InvalidRequest
@@ -27,18 +30,20 @@ from hypersd_core.remixing import Changes, ask_again, remixed
 from hypersd_core.request import MAX_PROMPT_CHARS, Job
 from hypersd_core.service import Service
 
-PROMPT, NEGATIVE, PRESET, SIZE, SPEED, STRENGTH = (
+PROMPT, NEGATIVE, PRESET, SIZE, SPEED, STRENGTH, PICTURE = (
     "prompt",
     "negative",
     "preset",
     "size",
     "speed",
     "strength",
+    "picture",
 )
 _OF_JOB = r"remix-form:1:(?P<job_id>[0-9]{1,18})(:(?P<index>[0-9]))?"
 _OF_DRAFT = r"remix-draft:1:(?P<draft_id>[0-9]{1,18})"
 _FROM_PICTURE = r"draw-from:1:(?P<draft_id>[0-9]{1,18})"
 _AS_BEFORE = "as-before"
+_MAX_FIELDS = 5  # Discord's limits
 _MAX_OPTIONS = 25
 _MAX_LABEL = 100
 
@@ -92,7 +97,7 @@ class Remix(commands.Cog):
         values = _sent(interaction)
         async with refusing(interaction, typed=values[PROMPT]):
             ask = await take(interaction, sent, values)
-            await self._requests.ask(interaction, ask)
+            await self._requests.ask(interaction, ask, _brought(interaction, values))
 
     async def _of_job(
         self,
@@ -129,20 +134,35 @@ class Remix(commands.Cog):
 
 def _remix_form(custom_id: str, ask: Ask, library: Library, presets: Sequence[str]) -> ui.Modal:
     recipe = library.model(ask.options.model).recipe
-    modal = form(
-        say("Remix"),
-        custom_id,
-        [
-            _words(PROMPT, say("Prompt"), ask.text, is_required=True),
-            _words(NEGATIVE, say("What to keep out"), ask.options.negative or ""),
-        ],
-    )
+    words = [_words(PROMPT, say("Prompt"), ask.text, is_required=True)]
+    if _heeds_negative(ask.options, recipe):
+        words.append(_words(NEGATIVE, say("What to keep out"), ask.options.negative or ""))
+    modal = form(say("Remix"), custom_id, words)
     if presets:
         modal.add_item(_preset_select(presets, say("As before")))
     if recipe is not None:
         modal.add_item(_select(SIZE, say("Size"), _sizes(recipe, ask.options.size)))
-        modal.add_item(_select(SPEED, say("Speed"), _speeds(recipe, ask.options.steps)))
+        if any(recipe.steps_at(speed) != ask.options.steps for speed in Speed):
+            modal.add_item(_select(SPEED, say("Speed"), _speeds(recipe, ask.options.steps)))
+    if len(modal.children) < _MAX_FIELDS:
+        modal.add_item(_upload())
     return modal
+
+
+def _heeds_negative(options: PromptFlags, recipe: Recipe | None) -> bool:
+    """Whether a negative prompt does anything, or is there already."""
+    guidance = options.guidance
+    if guidance is None:
+        guidance = recipe.guidance if recipe else 0.0
+    return guidance > 1 or bool(options.negative)
+
+
+def _upload() -> ui.Label[ui.Modal]:
+    return ui.Label(
+        text=say("Picture to start from"),
+        description=say("In place of what it was drawn from."),
+        component=ui.FileUpload(custom_id=PICTURE, required=False, max_values=1),
+    )
 
 
 def _words(key: str, label: str, value: str, *, is_required: bool = False) -> TextField:
@@ -170,6 +190,8 @@ def _select(
     """Labels and values; the first one is chosen."""
     select: ui.Select[Any] = ui.Select(
         custom_id=key,
+        min_values=0,
+        required=False,  # none is as before
         options=[
             discord.SelectOption(label=shown[:_MAX_LABEL], value=value, default=number == 0)
             for number, (shown, value) in enumerate(options)
@@ -192,7 +214,8 @@ def _speeds(recipe: Recipe, steps: int | None) -> Iterator[tuple[str, str]]:
     for speed in (Speed.FAST, Speed.DRAFT, Speed.QUALITY):
         number = recipe.steps_at(speed)
         if number not in seen:
-            yield f"{names[speed]}: {_steps(number)}", str(speed)
+            shown = say("{title}: {value}", title=names[speed], value=_steps(number))
+            yield shown, str(speed)
         seen.add(number)
 
 
@@ -223,6 +246,19 @@ def _strength(text: str) -> float | None:
         raise InvalidRequest(
             say("How much is drawn anew must be a number from 0 to 1, got {text!r}.", text=text)
         ) from error
+
+
+def _brought(interaction: discord.Interaction[Any], values: Mapping[str, str]) -> Brought | None:
+    """The picture that was sent along."""
+    if PICTURE not in values:
+        return None
+    data = cast(Mapping[str, Any], interaction.data)
+    return Brought(
+        picture=discord.Attachment(
+            data=data["resolved"]["attachments"][values[PICTURE]],
+            state=interaction.client._connection,  # noqa: SLF001 - as discord.py makes them
+        )
+    )
 
 
 def _sent(interaction: discord.Interaction[Any]) -> Mapping[str, str]:

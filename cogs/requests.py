@@ -12,7 +12,7 @@ from typing import Any
 import discord
 
 from cogs import job_cards
-from cogs.answers import answer
+from cogs.answers import answer, refusing
 from cogs.asking import asker_of, missing_permissions, origin_of
 from cogs.batch_buttons import CancelBatch, ConfirmDraft
 from cogs.delivery import Delivery
@@ -54,9 +54,10 @@ class Requests:
         await answer(interaction, confirmation(plan, [ConfirmDraft(draft_id)]))
 
     async def confirm(self, interaction: discord.Interaction[Any], draft_id: int) -> None:
-        """Draw all that a draft stands for. Raises HyperSDError for what is refused by now."""
+        """Draw all that a draft stands for. What is refused by now is given back as typed."""
         ask = await self._desk.take_draft(draft_id, interaction.user.id)
-        await self.place(interaction, await self._desk.plan(ask, asker_of(interaction)))
+        async with refusing(interaction, typed=ask.text):
+            await self.place(interaction, await self._desk.plan(ask, asker_of(interaction)))
 
     async def place(self, interaction: discord.Interaction[Any], plan: Plan) -> None:
         """Queue ``plan`` and acknowledge it; once queued, it is drawn whatever happens here."""
@@ -85,7 +86,8 @@ class Requests:
         """
         announced = dataclasses.replace(ask, start=brought.announced)
         plan = await self._desk.plan(announced, asker_of(interaction))
-        await interaction.response.defer(ephemeral=plan.private, thinking=True)
+        is_question = len(plan.requests) > 1
+        await interaction.response.defer(ephemeral=plan.private or is_question, thinking=True)
         try:
             return dataclasses.replace(ask, start=await brought.read(self._inputs))
         except HyperSDError:

@@ -1,12 +1,13 @@
 """The menu of messages: details, remix and cancel for results, and for any picture that tells.
 
-A message is known as a result by what is stored, or by the buttons on it if the bot wrote it.
+A message stands for the jobs that its buttons are about, if the bot wrote it, else for the job that
+is stored with it.
 """
 
 import asyncio
 import io
-from collections.abc import Callable, Coroutine
-from typing import Any, Protocol, TypeAlias, TypeVar, cast
+from collections.abc import Coroutine
+from typing import Any, Protocol, TypeVar, cast
 
 import discord
 from discord import app_commands
@@ -15,30 +16,33 @@ from discord.ext import commands
 from cogs import result_access
 from cogs.answers import answer, refusing, say_privately
 from cogs.asking import guild_of, may_moderate
-from cogs.describe import FILE_NAME, DrawDescribed, described_card
+from cogs.describe import FILE_NAME, described_buttons, described_card
 from cogs.pictures import picture_data
 from cogs.remix import draft_form, picture_form, remix_form
 from cogs.results import RESULTS_COG, jobs_on
 from hypersd_core.describe import Described, describe
 from hypersd_core.encode import infotext_of
 from hypersd_core.errors import InvalidPicture, InvalidRequest, JobNotFound
-from hypersd_core.flags import PromptFlags
 from hypersd_core.front_desk import Ask, FrontDesk
 from hypersd_core.i18n import say, say_many
 from hypersd_core.input_pictures import InputPictures
 from hypersd_core.library import Library
-from hypersd_core.pasted import wish_again
-from hypersd_core.redraw import options_of
+from hypersd_core.remixing import ask_of_picture
 from hypersd_core.request import Job
 from hypersd_core.service import Service
-from hypersd_core.wishes import NOISE, Start
+from hypersd_core.wishes import Start
 
 _OPEN_WITHIN_S = 2.2
 """A form must be opened within Discord's 3 s, so what it needs must be read before."""
 _MAX_DESCRIBED = 4
+_EVERYWHERE: dict[str, Any] = {
+    "allowed_contexts": app_commands.AppCommandContext(
+        guild=True, dm_channel=True, private_channel=True
+    ),
+    "allowed_installs": app_commands.AppInstallationType(guild=True, user=True),
+}
 
 T = TypeVar("T")
-Menu: TypeAlias = Callable[[discord.Interaction[Any], discord.Message], Coroutine[Any, Any, None]]
 
 
 class Detailing(Protocol):
@@ -67,10 +71,12 @@ class ResultMenus(commands.Cog):
         self._library = library
         self._inputs = inputs
         self._menus = [
-            _menu("Image details", self.details),
-            _menu("Remix this", self.remix),
-            _menu("Draw from this picture", self.draw_from),
-            _menu("Cancel job", self.cancel),
+            app_commands.ContextMenu(name="Image details", callback=self.details, **_EVERYWHERE),
+            app_commands.ContextMenu(name="Remix this", callback=self.remix, **_EVERYWHERE),
+            app_commands.ContextMenu(
+                name="Draw from this picture", callback=self.draw_from, **_EVERYWHERE
+            ),
+            app_commands.ContextMenu(name="Cancel job", callback=self.cancel, **_EVERYWHERE),
         ]
 
     async def cog_load(self) -> None:
@@ -97,7 +103,7 @@ class ResultMenus(commands.Cog):
             await interaction.response.defer(ephemeral=True, thinking=True)
             for found in await _described(attachments):
                 file = discord.File(io.BytesIO(found.infotext.encode()), FILE_NAME)
-                view = described_card(found, file, [DrawDescribed()])
+                view = described_card(found, file, described_buttons())
                 await answer(interaction, view, files=[file])
 
     async def remix(self, interaction: discord.Interaction[Any], message: discord.Message) -> None:
@@ -149,11 +155,11 @@ class ResultMenus(commands.Cog):
     async def _job_ids(
         self, interaction: discord.Interaction[Any], message: discord.Message
     ) -> list[int]:
-        job = await self._service.shown_by(message.id)
-        if job is not None:
-            return [job.id]
         is_ours = message.author.id == interaction.application_id
-        return jobs_on(message) if is_ours else []
+        if is_ours and (job_ids := jobs_on(message)):
+            return job_ids
+        job = await self._service.shown_by(message.id)
+        return [] if job is None else [job.id]
 
     async def _stop(self, interaction: discord.Interaction[Any], job_id: int) -> bool:
         job = await self._service.job(job_id)
@@ -163,26 +169,13 @@ class ResultMenus(commands.Cog):
 
     async def _ask_of(self, attachments: list[discord.Attachment]) -> Ask:
         """What asks for the first picture that tells how it was made."""
-        info = infotext_of(await _first_that_tells(attachments))
-        redraw = await asyncio.to_thread(options_of, info)
-        wish, _ = wish_again(redraw, PromptFlags(), self._library, start=NOISE)
-        return Ask(text=wish.prompt, options=wish.flags, is_again=True)
+        data = await _first_that_tells(attachments)
+        return await asyncio.to_thread(ask_of_picture, data, self._library)
 
     async def _start_of(self, attachment: discord.Attachment) -> Start:
         data = await picture_data(attachment)
         name = await asyncio.to_thread(self._inputs.add, data)
         return Start(picture=name, size=await asyncio.to_thread(self._inputs.size, name))
-
-
-def _menu(name: str, callback: Menu) -> app_commands.ContextMenu:
-    return app_commands.ContextMenu(
-        name=name,
-        callback=callback,
-        allowed_contexts=app_commands.AppCommandContext(
-            guild=True, dm_channel=True, private_channel=True
-        ),
-        allowed_installs=app_commands.AppInstallationType(guild=True, user=True),
-    )
 
 
 def _pictures(message: discord.Message) -> list[discord.Attachment]:

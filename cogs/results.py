@@ -6,7 +6,7 @@ one of them; who may press is decided from the stored job.
 
 import enum
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Protocol, Self, cast
 
 import discord
@@ -63,7 +63,7 @@ _LOOKS: Mapping[Verb, _Look] = {
     Verb.VARY_STRONG: _Look(say("Vary strong"), "\N{DECIDUOUS TREE}"),
     Verb.UPSCALE: _Look(say("Upscale"), "\N{RIGHT-POINTING MAGNIFYING GLASS}"),
     Verb.ZOOM_OUT: _Look(say("Zoom out"), "\N{TELESCOPE}"),
-    Verb.ZOOM_OUT_FAR: _Look(say("Zoom out twice as far"), "\N{TELESCOPE}"),
+    Verb.ZOOM_OUT_FAR: _Look(say("Zoom out 2×"), "\N{TELESCOPE}"),
     Verb.PAN_LEFT: _Look(say("Left"), "\N{LEFTWARDS BLACK ARROW}\N{VARIATION SELECTOR-16}"),
     Verb.PAN_RIGHT: _Look(say("Right"), "\N{BLACK RIGHTWARDS ARROW}\N{VARIATION SELECTOR-16}"),
     Verb.PAN_UP: _Look(say("Up"), "\N{UPWARDS BLACK ARROW}\N{VARIATION SELECTOR-16}"),
@@ -76,7 +76,7 @@ _LOOKS: Mapping[Verb, _Look] = {
     Verb.REPORT: _Look(say("Report"), "\N{TRIANGULAR FLAG ON POST}"),
 }
 _TRY_AGAIN = say("Try again")
-_OF_ALL = (Verb.REROLL, Verb.REMIX, Verb.DETAILS)
+_GENERAL = (Verb.REROLL, Verb.REMIX, Verb.DETAILS, Verb.MORE)
 _OF_ONE = (Verb.VARY_SUBTLE, Verb.VARY_STRONG, Verb.UPSCALE, Verb.ZOOM_OUT)
 _PANS = (Verb.PAN_LEFT, Verb.PAN_RIGHT, Verb.PAN_UP, Verb.PAN_DOWN)
 
@@ -139,21 +139,17 @@ def result_buttons(job: Job) -> list[list[Item]]:
     delete = JobButton(Verb.DELETE, job.id)
     if len(job.pictures) == 1:
         index = job.pictures[0].index  # of several, when only one of them is shown
-        return [
-            [*(JobButton(verb, job.id, index) for verb in _OF_ALL), delete],
-            _of_one(job.id, index),
-        ]
+        return [[*_buttons(_GENERAL, job.id, index), delete], _buttons(_OF_ONE, job.id, index)]
     numbers: list[Item] = [
         JobButton(Verb.PICK, job.id, picture.index, label=str(picture.index + 1))
         for picture in job.pictures
     ]
-    whole = (*_OF_ALL, Verb.MORE)
-    return [[*(JobButton(verb, job.id) for verb in whole), delete], numbers]
+    return [[*_buttons(_GENERAL, job.id), delete], numbers]
 
 
 def picture_buttons(job: Job, index: int) -> list[list[Item]]:
     """The rows on the private card of one picture."""
-    return [_of_one(job.id, index), [JobButton(verb, job.id, index) for verb in _OF_ALL]]
+    return [_buttons(_OF_ONE, job.id, index), _buttons(_GENERAL, job.id, index)]
 
 
 def more_buttons(
@@ -170,7 +166,7 @@ def more_buttons(
         Verb.REPORT,
     ]
     rows = [rest] if index is None else [list(_PANS), around, rest]
-    return [[JobButton(verb, job.id, index) for verb in row] for row in rows]
+    return [_buttons(row, job.id, index) for row in rows]
 
 
 def jobs_on(message: discord.Message) -> list[int]:
@@ -185,5 +181,5 @@ def jobs_on(message: discord.Message) -> list[int]:
     return list(found)
 
 
-def _of_one(job_id: int, index: int) -> list[Item]:
-    return [JobButton(verb, job_id, index) for verb in (*_OF_ONE, Verb.MORE)]
+def _buttons(verbs: Iterable[Verb], job_id: int, index: int | None = None) -> list[Item]:
+    return [JobButton(verb, job_id, index) for verb in verbs]

@@ -75,7 +75,7 @@ def _overview(policy: GuildPolicy, bind: Bind) -> ui.LayoutView:
 
 
 def _line(policy: GuildPolicy, setting: Setting) -> str:
-    return f"{say_again(setting.title)}: {setting.shown(policy)}"
+    return say("{title}: {value}", title=setting.title, value=setting.shown(policy))
 
 
 def _setting(policy: GuildPolicy, name: str, setting: Setting, bind: Bind) -> Iterator[Item]:

@@ -6,7 +6,7 @@ What is a constant was said when this was imported, and is said again in the lan
 from collections.abc import Iterable, Mapping, Sequence
 
 from cogs.cards import plain
-from hypersd_core.i18n import Said, say, say_many
+from hypersd_core.i18n import Said, say, say_again, say_many
 from hypersd_core.moderation.policy import Action
 from hypersd_core.policy import Allowance, GuildPolicy, Layout, PrivateMode
 
@@ -27,6 +27,35 @@ ACTIONS: Mapping[str, Said] = {
     Action.SPOILER: say("behind a spoiler"),
     Action.BLOCK: say("blocked, and not counted"),
 }
+FIELDS: Mapping[str, Said] = {
+    "channels": say("Where"),
+    "roles": say("Who"),
+    "max_pixels": say("Largest picture"),
+    "max_steps": say("Most steps"),
+    "max_count": say("Most pictures of one job"),
+    "max_permutations": say("Most jobs of one command"),
+    "private": say("Private results"),
+    "layout": say("Several pictures of one job"),
+    "models": say("Allowed models"),
+    "loras": say("Allowed LoRAs"),
+    "max_waiting_per_user": say("Jobs waiting, each person"),
+    "max_waiting_per_guild": say("Jobs waiting, all together"),
+    "role_weights": say("Roles"),
+    "user_quota": say("Quota of a day"),
+    "role_quotas": say("Roles"),
+    "guild_quota": say("Quota of a day"),
+    "moderation": say("Moderation"),
+    "report_channel_id": say("Reports go to"),
+    "gallery_channel_id": say("Gallery channel"),
+    "retention_days": say("Pictures are kept"),
+}
+"""What the log of changes calls them."""
+
+
+def fields_shown(fields: Iterable[str]) -> str:
+    """Names of fields that were changed, each once."""
+    names = [say_again(FIELDS[field]) for field in fields if field in FIELDS]
+    return ", ".join(dict.fromkeys(names))
 
 
 def pixels_shown(pixels: int) -> str:

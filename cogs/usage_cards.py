@@ -138,7 +138,7 @@ def _keys(statistics: Statistics) -> list[Item]:
     else:
         names = say("**E** presets by pictures"), say("**F** models by pictures")
     lists = [
-        f"{name}: {_names(ranked)}"
+        say("{title}: {value}", title=name, value=_names(ranked))
         for name, ranked in zip(names, (left, right), strict=True)
         if ranked
     ]

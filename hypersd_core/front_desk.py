@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from hypersd_core.asker import Asker
-from hypersd_core.compose import compose_wish, said_or_any_seed
+from hypersd_core.compose import A1111S_ANY_SEED, compose_wish, said_or_any_seed
 from hypersd_core.errors import InvalidRequest, JobNotFound, PresetNotFound, WordBlocked
 from hypersd_core.expansion import expand, pick, repeat_seeds
 from hypersd_core.flags import PromptFlags
@@ -51,7 +51,8 @@ class Ask:
 
     ``is_again`` says that the words are those of an earlier request, to be taken as they are:
     nothing is expanded, no style and no default is put on them a second time. Only a preset that
-    ``options`` name is, as it was chosen anew.
+    ``options`` name is, as it was chosen anew. ``any_seed`` picks and draws where nobody says a
+    seed; it is drawn here, so that what is planned once more, when a draft is confirmed, is alike.
     """
 
     text: str
@@ -59,6 +60,13 @@ class Ask:
     start: Start = NOISE
     parent_id: int | None = None
     is_again: bool = False
+    any_seed: int = dataclasses.field(default_factory=lambda: said_or_any_seed(None), compare=False)
+
+    @property
+    def seed(self) -> int:
+        """The seed by which words are picked: what the options say, else any."""
+        said = self.options.seed
+        return self.any_seed if said is None or said == A1111S_ANY_SEED else said
 
     def to_json(self) -> dict[str, Any]:
         """A dict of plain values, for ``from_json``."""
@@ -237,7 +245,7 @@ class FrontDesk:
         expansion = expand(
             defaults.expanded(ask.text),
             lists,
-            seed=said_or_any_seed(ask.options.seed),
+            seed=ask.seed,
             most=policy.max_permutations,
         )
         merged = []

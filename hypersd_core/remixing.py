@@ -3,12 +3,16 @@
 import dataclasses
 
 from hypersd_core.command_text import options_of
+from hypersd_core.encode import infotext_of
 from hypersd_core.flags import PromptFlags, split_flags
 from hypersd_core.front_desk import Ask
-from hypersd_core.infotext import lora_tag
+from hypersd_core.infotext import Infotext, lora_tag, read_infotext
+from hypersd_core.library import Library
+from hypersd_core.pasted import wish_again
+from hypersd_core.redraw import options_of as redraw_of
 from hypersd_core.redrawing import STRONG, is_resampled, one_picture
 from hypersd_core.request import GenerationRequest, Job
-from hypersd_core.wishes import Start, over
+from hypersd_core.wishes import NOISE, Start, over
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +49,25 @@ def ask_again(job: Job, index: int | None) -> Ask:
         parent_id=job.id,
         is_again=True,
     )
+
+
+def ask_of_picture(data: bytes, library: Library) -> Ask:
+    """What asks for the picture in a file by what its parameters text says.
+
+    Raises as ``infotext_of`` does.
+    """
+    return _ask_of(infotext_of(data), library)
+
+
+def ask_of_text(text: str, library: Library) -> Ask:
+    """The same of the parameters text alone. Raises InvalidRequest."""
+    return _ask_of(read_infotext(text), library)
+
+
+def _ask_of(info: Infotext, library: Library) -> Ask:
+    """What is not here, its model perhaps, is left to the defaults."""
+    wish, _ = wish_again(redraw_of(info), PromptFlags(), library, start=NOISE)
+    return Ask(text=wish.prompt, options=wish.flags, is_again=True)
 
 
 def remixed(earlier: Ask, changes: Changes) -> Ask:

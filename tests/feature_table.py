@@ -21,7 +21,7 @@ RIVALS = {
     "horde": "AI Horde",
     "mold": "mold",
 }
-SIGNS = {"yes": "✓", "partly": "~", "no": "–", "unknown": "?", "": ""}
+SIGNS = {"yes": "●", "partly": "◐", "no": "○", "unknown": "?", "": ""}
 """How a mark is shown; without one a feature makes no sense for that bot."""
 
 
@@ -29,7 +29,8 @@ SIGNS = {"yes": "✓", "partly": "~", "no": "–", "unknown": "?", "": ""}
 class Feature:
     """A row: what it is, which other bots have it, and the tests that show that this one does.
 
-    Without tests ``out_of_scope`` says why this bot has not. ``star``: no other bot has it whole.
+    Without tests ``out_of_scope`` says why this bot has not. ``star``: people ask for it, and no
+    other bot that was read has it properly.
     """
 
     section: str
@@ -62,7 +63,8 @@ def rendered() -> str:
     """The tables, one for each section, and what is left out with its reason."""
     titles, rows = sections(), features()
     tables = [
-        _table(titles[letters], list(group)) for letters, group in groupby(rows, lambda r: r.section)
+        _table(titles[letters], list(group))
+        for letters, group in groupby(rows, lambda r: r.section)
     ]
     left_out = [f"- {row.feature}: {row.out_of_scope}" for row in rows if row.out_of_scope]
     return "\n\n".join([*tables, "\n".join(["Left out, for now:", "", *left_out])])

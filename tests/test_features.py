@@ -28,7 +28,9 @@ ROWS_BY_SECTION = {"2a": 15, "2b": 10, "2c": 14, "2d": 13, "2e": 12, "2f": 11, "
 def names_in(file: str) -> frozenset[str]:
     tree = ast.parse((ROOT / file).read_text("utf-8"))
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
-    return frozenset(n.name for n in tree.body if isinstance(n, kinds) and n.name.startswith("test_"))
+    return frozenset(
+        n.name for n in tree.body if isinstance(n, kinds) and n.name.startswith("test_")
+    )
 
 
 def test_no_row_of_the_comparison_is_lost() -> None:
@@ -63,4 +65,11 @@ def test_cells_hold_nothing_that_ends_them() -> None:
 
 
 def test_the_readme_shows_the_table() -> None:
-    assert in_readme() == rendered(), f"put `python -m tests.feature_table` between {BEGIN} and {END}"
+    assert in_readme() == rendered(), (
+        f"put `python -m tests.feature_table` between {BEGIN} and {END}"
+    )
+
+
+def test_ci_runs_every_test() -> None:
+    assert "make test" in (ROOT / ".ci" / "run").read_text("utf-8")
+    assert "\n\t$(PY) -m pytest\n" in (ROOT / "Makefile").read_text("utf-8")

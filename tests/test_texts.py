@@ -56,6 +56,8 @@ ERRORS = {
     for name, kind in inspect.getmembers(errors, inspect.isclass)
     if issubclass(kind, errors.HyperSDError) and kind is not errors.SettingsError
 }
+_NOT_SAYING = ("ContextMenu", "Group", "Choice", "Route", "AssertionError")
+"""What is given words that Discord translates, or that only the log has."""
 _WORDS = re.compile(r"[A-Za-z]{2,}[a-z,;:]* [a-z]{2,}")
 
 
@@ -216,7 +218,7 @@ def _not_shown(tree: ast.AST) -> Iterator[ast.AST]:
         match node:
             case ast.Expr(value=ast.Constant()) | ast.Assert():
                 yield node
-            case ast.Call() if name_of(node) in {*SAYING, "ContextMenu", "Group", "Choice"}:
+            case ast.Call() if name_of(node) in {*SAYING, *_NOT_SAYING}:
                 yield node
             case ast.Call(func=ast.Attribute(value=ast.Name(id="log" | "re"))):
                 yield node

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from babel.messages.catalog import Catalog
-from babel.messages.extract import extract_from_file
 from discord import app_commands
 from discord.ext import commands
 
@@ -19,7 +18,8 @@ from hypersd_core.i18n import NAME_OF_LANGUAGE, SHIPPED
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ("cogs", "hypersd_core")
-KEYWORDS: dict[str, tuple[int, ...] | None] = {"say": None, "say_many": (1, 2)}
+SAYING = {"say": 1, "say_many": 2}
+"""Functions that take templates, and how many."""
 SHIPPED_KEYS = ("about", "undrawable")
 """Keys of shipped TOML files whose values people read."""
 
@@ -32,8 +32,8 @@ def template() -> Catalog:
     catalog.add(NAME_OF_LANGUAGE[1], context=NAME_OF_LANGUAGE[0])
     for path in source_files():
         place = path.relative_to(ROOT).as_posix()
-        for _, message, _, _ in extract_from_file("python", path, keywords=KEYWORDS):
-            catalog.add(message, locations=[(place, 0)])
+        for templates in _said_in(path):
+            catalog.add(templates[0] if len(templates) == 1 else templates, locations=[(place, 0)])
     for context, text in [*command_texts(), *_menu_names()]:
         catalog.add(text, context=context)
     for text in _shipped_texts():
@@ -44,6 +44,20 @@ def template() -> Catalog:
 def source_files() -> list[Path]:
     """The files in which something may be said."""
     return sorted(path for folder in SOURCES for path in (ROOT / folder).rglob("*.py"))
+
+
+def _said_in(path: Path) -> Iterator[tuple[str, ...]]:
+    """The templates in a file, in their order; Babel's own search finds none within f-strings."""
+    tree = ast.parse(path.read_text("utf-8"))
+    found = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in SAYING
+    ]
+    for call in sorted(found, key=lambda node: (node.lineno, node.col_offset)):
+        templates = call.args[: SAYING[ast.unparse(call.func)]]
+        if all(isinstance(each, ast.Constant) for each in templates):
+            yield tuple(map(ast.literal_eval, templates))
 
 
 def command_texts() -> Iterator[tuple[str, str]]:

@@ -128,7 +128,9 @@ class WaitingLine:
     def _waiting(self, job: Job, ahead: int, before_ms: float) -> Waiting:
         """The stage of ``job`` behind ``ahead`` others, which take ``before_ms`` together."""
         held, costs = self.in_hand, self._costs
-        held_s = 0.0 if held is None else held.stage(gpu_ms=costs.ms(held.job.request)).eta_s
+        held_s = 0.0
+        if held is not None and not held.cancelled.is_set():
+            held_s = held.stage(gpu_ms=costs.ms(held.job.request)).eta_s
         own_ms = costs.ms(job.request) + costs.saving_ms(job.request)
         return Waiting(
             ahead=ahead + (held is not None),

@@ -54,4 +54,5 @@ def stored(local_dir: Path, job_id: int) -> dict[str, Any]:
     """Its request, with ``parent_id``."""
     sql = "SELECT request, parent_id FROM jobs WHERE id = ?"
     ((request, parent_id),) = rows(local_dir, sql, job_id)
-    return json.loads(request) | {"parent_id": parent_id}
+    values: dict[str, Any] = json.loads(request)
+    return values | {"parent_id": parent_id}

@@ -113,10 +113,10 @@ async def test_status_tells_of_queue_model_machine_and_versions(visitor: Visitor
 
 
 async def test_reload_finds_what_was_put_there(visitor: Visitor, models_dir: Path) -> None:
-    assert "1 models" in await said(visitor, "admin reload")
+    assert "Models: 1" in await said(visitor, "admin reload")
     shutil.copytree(models_dir / "portrait-64", models_dir / "another-64")
     text = await said(visitor, "admin reload")
-    assert "2 models" in text
+    assert "Models: 2" in text
     choices = await visitor.complete("imagine", "model", prompt="x", model="another")
     assert [choice["value"] for choice in choices] == ["another-64"]
 

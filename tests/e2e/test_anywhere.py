@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-import psutil
+import psutil  # type: ignore[import-untyped]  # ships no types
 import pytest
 
 from sandbox import Sandbox

@@ -1,6 +1,7 @@
-"""Whoever floods the queue, the others' turn comes: told by the order in which jobs are begun."""
+"""Whoever floods the queue, the others' turn comes, and how long that takes is said rightly."""
 
 import dataclasses
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from hypersd_core.store import Store
 from sandbox import Sandbox
 from sandbox.places import REGULARS, STUDIO
 from tests.e2e.bot_process import BotProcess
-from tests.e2e.cards import custom_id
+from tests.e2e.cards import custom_id, text_of
 from tests.e2e.database import rows, until_rows
 from tests.e2e.visitor import Visitor
 
@@ -22,6 +23,8 @@ WEIGHT = 4.0
 BEGUN = """SELECT json_extract(request, '$.prompt') FROM jobs
            WHERE started_at IS NOT NULL AND json_extract(request, '$.prompt') LIKE ?
            ORDER BY started_at"""
+TOOK = """SELECT (julianday(made_at) - julianday(created_at)) * 86400 FROM jobs
+          WHERE json_extract(request, '$.prompt') = ?"""
 OPEN = "SELECT count(*) FROM jobs WHERE state IN ('queued', 'running', 'made')"
 
 
@@ -96,3 +99,18 @@ async def test_a_role_with_a_larger_share_has_more_turns_but_not_all(
     first = [prompt.split()[1] for (prompt,) in rows(local_dir, BEGUN, "three,%")][:10]
     assert first.count("regular") == 8
     assert first.count("anybody") == 2
+
+
+async def test_the_time_that_is_said_is_about_the_time_that_it_takes(
+    visitor: Visitor, local_dir: Path
+) -> None:
+    for number in range(4):  # the first one is to be learnt from
+        message_id = await visitor.imagine(f"four, job {number}", steps=20)
+        said = text_of(await visitor.message(message_id))
+        if number == 0:
+            await until_rows(local_dir, OPEN, expected=[(0,)])
+    await until_rows(local_dir, OPEN, expected=[(0,)])
+    found = re.search(r"2 ahead in the queue, about ([0-9.]+) s", said)
+    assert found is not None, said
+    ((took_s,),) = rows(local_dir, TOOK, "four, job 3")
+    assert took_s / 3 < float(found[1]) < took_s * 3  # other programs run on this machine as well

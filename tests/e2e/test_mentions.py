@@ -45,7 +45,6 @@ FORBIDDEN = (
 )
 NAMED = {"<@&", f"<#{REPORTS}>", "<t:1:"}
 """Refusals name channels, roles and times; as they are private, whoever types one sees it alone."""
-FORM = "What is wrong with it?"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -129,7 +128,7 @@ async def test_reports_and_those_who_decide_them(visitor: Visitor) -> None:
     menu = await visitor.at(user="lin").press(message["id"], custom_id(message, "more"))
     more = await visitor.at(user="lin").message(menu["message"])
     opened = await visitor.at(user="lin").press(more["id"], custom_id(more, "report"))
-    await visitor.at(user="lin").submit(opened, {FORM: WICKED[:500]})
+    await visitor.at(user="lin").submit(opened, {"reason": WICKED[:500]})
     mia = visitor.at(user="mia", channel="reports")
     card = await visitor.until(
         lambda m: f"job {job_id}" in text_of(m), user="mia", channel="reports"

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures(
 async def answered(visitor: Visitor, message: Json, menu: str) -> Json:
     """The private answer of a menu, once it has come."""
     answer = await visitor.context(message["id"], menu)
-    assert answer["outcome"] == "message", answer
+    assert answer["outcome"] in {"message", "deferred_message"}, answer
     found = await visitor.until(
         lambda m: m["id"] == answer["message"] and text_of(m) != "",
         user=visitor.user,

@@ -7,7 +7,7 @@ import pytest
 
 from tests.e2e.cards import custom_id, picture_urls, text_of
 from tests.e2e.database import rows, until_rows
-from tests.e2e.drawing import Pixels, difference, drawn, file_of, picture, pixels, png
+from tests.e2e.drawing import Pixels, difference, drawn, file_of, picture, pixels, png, shown
 from tests.e2e.visitor import Visitor
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("bot")]
@@ -54,8 +54,8 @@ async def test_what_the_mask_leaves_black_is_kept(visitor: Visitor) -> None:
 async def test_a_ratio_is_a_size_of_about_as_many_pixels(
     visitor: Visitor, ratio: str, size: tuple[int, int]
 ) -> None:
-    shown = await picture(visitor, MAN, size=ratio, steps=1)
-    assert shown.shape[1::-1] == size
+    drawing = await picture(visitor, MAN, size=ratio, steps=1)
+    assert drawing.shape[1::-1] == size
 
 
 async def test_each_seed_of_a_batch_draws_its_picture_again(visitor: Visitor) -> None:
@@ -99,8 +99,8 @@ async def test_repeat_asks_once_and_then_makes_a_job_for_each_time(
     assert "These are 3 jobs" in text_of(question)
     await visitor.press(question["id"], custom_id(question, "draft"))
     await until_rows(local_dir, SEEDS, prompt, expected=[(90,), (91,), (92,)])
-    shown = [m for m in await visitor.messages() if prompt in text_of(m) and picture_urls(m)]
-    assert len(shown) == 3
+    results = [m for m in await visitor.messages() if prompt in text_of(m) and picture_urls(m)]
+    assert len(results) == 3
 
 
 async def test_the_borders_of_a_tile_meet(visitor: Visitor) -> None:
@@ -110,11 +110,30 @@ async def test_the_borders_of_a_tile_meet(visitor: Visitor) -> None:
     assert seam(tile) < 2
 
 
-def seam(shown: Pixels) -> float:
+def seam(drawing: Pixels) -> float:
     """How far the first row is from the last, by how far a row is from the next on average."""
-    rows_drawn = shown.reshape(64, 4, 64, 4, 3).mean((1, 3))  # before they were enlarged
+    rows_drawn = drawing.reshape(64, 4, 64, 4, 3).mean((1, 3))  # before they were enlarged
     between = difference(rows_drawn[1:], rows_drawn[:-1])
     return difference(rows_drawn[0], rows_drawn[-1]) / between
+
+
+async def test_a_picture_that_is_sent_along_with_a_form_is_drawn_from(visitor: Visitor) -> None:
+    start = await file_of(visitor, await drawn(visitor, DRESSED, seed=3, steps=4))
+    first = await drawn(visitor, ANOTHER, seed=7)
+    form = await visitor.press(first["id"], custom_id(first, "remix"))
+    changes = {"Picture to start from": [("start.png", start)], "Prompt": f"{MAN} --strength 0.25"}
+    answer = await visitor.submit(form, changes)
+    second = pixels(await file_of(visitor, await shown(visitor, answer["message"])))
+    untouched = pixels(await file_of(visitor, first))
+    assert difference(second, pixels(start)) < 0.4 * difference(second, untouched)
+
+
+async def test_a_file_that_is_no_picture_is_refused_by_the_form(visitor: Visitor) -> None:
+    first = await drawn(visitor, MAN, seed=7, steps=1, guidance=1)
+    form = await visitor.press(first["id"], custom_id(first, "remix"))
+    changes = {"Picture to start from": [("notes.txt", b"no picture")]}
+    answer = await visitor.submit(form, changes)
+    assert "notes.txt is no picture" in text_of(await visitor.message(answer["message"]))
 
 
 async def test_a_request_that_is_refused_leaves_no_job(visitor: Visitor, local_dir: Path) -> None:

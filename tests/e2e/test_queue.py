@@ -64,6 +64,15 @@ async def sentence(visitor: Visitor, command: str, **options: object) -> str:
     return text_of(message)
 
 
+async def until_shown(visitor: Visitor, message_id: str) -> Json:
+    """Wait until the message shows pictures, here."""
+    return await visitor.until(
+        lambda m: m["id"] == message_id and picture_urls(m) != [],
+        user=visitor.user,
+        channel=visitor.channel,
+    )
+
+
 async def until_said(visitor: Visitor, message_id: str, words: str) -> Json:
     """Wait until the message has these words."""
     return await visitor.until(
@@ -209,10 +218,7 @@ async def test_show_works_anywhere_for_the_owner_and_privately_for_private_jobs(
     for channel in ("dm", "cafe", "drawings"):
         there = visitor.at(channel=channel)
         answer = await there.command("show", job=job_id)
-        shown = await visitor.until(
-            lambda m, wanted=answer["message"]: m["id"] == wanted and bool(picture_urls(m)),
-            channel=channel,
-        )
+        shown = await until_shown(there, answer["message"])
         assert bool(shown["flags"] & EPHEMERAL)
     refused = await sentence(visitor.at(user="ben"), "show", job=job_id)
     assert refused == f"Job {job_id} belongs to somebody else."
@@ -249,4 +255,4 @@ def menu(card: Json) -> Json:
 
 
 def button(card: Json, label: str) -> str:
-    return next(b["custom_id"] for b in parts(card, BUTTON) if b["label"] == label)
+    return next(str(b["custom_id"]) for b in parts(card, BUTTON) if b["label"] == label)

@@ -217,14 +217,14 @@ async def test_a_favourite_is_posted_to_the_gallery_once_with_who_made_it(
     before = await pressed(visitor.at(user="lin"), first, "more")
     assert not any(i.startswith("favourite:") for i in ids_on(before))
     await choose(visitor, "results", "gallery_channel_id", "pictures")
-    lin = visitor.at(user="lin")
-    more = await pressed(lin, first, "more")
-    assert "It is in the gallery" in text_of(await noted(lin, more, "favourite"))
+    mia = visitor.at(user="mia")
+    more = await pressed(mia, first, "more")
+    assert "It is in the gallery" in text_of(await noted(mia, more, "favourite"))
     posted = await visitor.until(lambda m: "a man to love" in text_of(m), channel="pictures")
     assert f"<@{await visitor.id_of('ben')}>" in text_of(posted)
     assert posted["mentions"] == []
     assert await file_of(visitor, posted) == await file_of(visitor, first)
-    assert "in the gallery already" in text_of(await noted(lin, more, "favourite"))
+    assert "in the gallery already" in text_of(await noted(mia, more, "favourite"))
     at_gallery = visitor.at(user="lin", channel="pictures")
     assert len(picture_urls(await redrawn(at_gallery, posted, "reroll"))) == 1
 

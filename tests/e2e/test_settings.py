@@ -27,9 +27,9 @@ def shown(card: Json) -> str:
     return text_of(card).replace("*", "")
 
 
-async def refused(visitor: Visitor, prompt: str = "a man", **options: object) -> str:
+async def refused(visitor: Visitor, **options: object) -> str:
     """The private sentence that answers /imagine."""
-    answer = await visitor.command("imagine", prompt=prompt, **options)
+    answer = await visitor.command("imagine", **{"prompt": "a man", **options})
     message = await visitor.message(answer["message"])
     assert message["flags"] & EPHEMERAL, text_of(message)
     return text_of(message)
@@ -244,7 +244,8 @@ async def test_a_holder_of_the_role_may_draw(visitor: Visitor) -> None:
 async def test_word_rules_are_written_in_a_form_and_hold(visitor: Visitor) -> None:
     card = await fill(visitor, "moderation", "words", {"words": "wombat\n\nspoon*\nwombat"})
     assert "2 rules" in text_of(card)
-    assert 'The word "spoons" is not allowed here.' in await refused(visitor, "two spoons", steps=1)
+    said = await refused(visitor, prompt="two spoons", steps=1)
+    assert 'The word "spoons" is not allowed here.' in said
     form = await visitor.press(card["id"], "settings:1:form:words")
     assert '"wombat\\nspoon*"' in json.dumps(form["modal"])
     await visitor.submit(form, {"words": ""})
