@@ -87,7 +87,7 @@ def _queue_line(status: Status) -> str:
 
 def _in_hand(status: Status) -> list[str]:
     return [
-        say("In hand: job {job_id}, {stage}", job_id=job.id, stage=stage_text(stage))
+        say("In hand: job {job_id} · {stage}", job_id=job.id, stage=stage_text(stage))
         for job, stage in status.stages
         if not isinstance(stage, Waiting)
     ]

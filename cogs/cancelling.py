@@ -27,7 +27,7 @@ async def cancel_job(service: Service, interaction: discord.Interaction[Any], jo
             return say("Too late: job {job_id} is drawn and on its way.", job_id=job_id)
         raise JobNotFound(say("Job {job_id} is over already.", job_id=job_id))
     if isinstance(stage, Waiting):
-        return say("Job {job_id} is cancelled before it began.", job_id=job_id)
+        return say("Job {job_id} was cancelled before it began.", job_id=job_id)
     if stage is not None:
         return say("Job {job_id} is cancelled: it stops at its next step.", job_id=job_id)
     return say(

@@ -99,7 +99,9 @@ class Bot(commands.AutoShardedBot):
         changes = PictureChanges(library, inputs)
         sharing = Sharing(service, rules, self._messages)
         await self.add_cog(
-            ResultActions(requests, service, desk, library, changes, rules.settings, sharing)
+            ResultActions(
+                requests, service, desk, library, changes, rules.settings, sharing, self._messages
+            )
         )
         await self.add_cog(Remix(requests, desk, service))
         await self.add_cog(ResultMenus(self, service, desk, library, inputs))

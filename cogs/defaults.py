@@ -28,7 +28,7 @@ from cogs.defaults_cards import (
 from cogs.forms import as_typed, form, sent_form, values_of
 from cogs.imagine import SAMPLER_CHOICES, SPEED_CHOICES
 from hypersd_core.errors import InvalidRequest
-from hypersd_core.flags import PromptFlags
+from hypersd_core.flags import PromptFlags, field_name
 from hypersd_core.front_desk import FrontDesk
 from hypersd_core.i18n import say
 from hypersd_core.library import Library
@@ -304,7 +304,7 @@ def _typed_options(values: Mapping[str, str]) -> Mapping[str, Any]:
             raise InvalidRequest(
                 say(
                     "{field} must be {allowed}, got {text!r}.",
-                    field=field,
+                    field=field_name(field),
                     allowed=allowed,
                     text=typed[field],
                 )

@@ -21,7 +21,7 @@ from hypersd_core.errors import NotAllowed, StoreError
 from hypersd_core.i18n import speaking
 from hypersd_core.metrics import UNWATCHED, Watcher
 from hypersd_core.request import Job, JobState
-from hypersd_core.service import Service
+from hypersd_core.service import Service, Ticket
 
 log = logging.getLogger(__name__)
 
@@ -82,8 +82,12 @@ class Delivery(commands.Cog):
             for job_id in job_ids:
                 del self._unacknowledged[job_id]
 
-    async def acknowledged(self, job_ids: Sequence[int], channel_id: int, message_id: int) -> None:
-        """Record where it stands that the jobs wait. A link less is no reason to fail."""
+    async def acknowledged(
+        self, tickets: Sequence[Ticket], channel_id: int, message_id: int
+    ) -> None:
+        """Note where it stands that the jobs wait. A link less is no reason to fail."""
+        self._progress.begin(tickets)
+        job_ids = [ticket.job.id for ticket in tickets]
         try:
             await self._service.acknowledged(job_ids, channel_id, message_id)
         except StoreError:

@@ -4,26 +4,26 @@ Buttons come in from ``cogs.results``' callers, so that looks and behaviour stay
 """
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 import discord
 from discord import ui
 
-from cogs.cards import ACCENT, MUTED, RED, Item, card, duration, plain, rows, small, text
+from cogs.cards import ACCENT, MUTED, RED, Item, card, plain, rows, small, text
 from cogs.result_files import ResultFiles
 from cogs.stage_texts import stage_text
 from hypersd_core.i18n import say, say_many
 from hypersd_core.request import GenerationRequest, Job
 from hypersd_core.sampling import SAMPLING_METHODS
 from hypersd_core.service import Ticket
-from hypersd_core.stages import Stage, Waiting
+from hypersd_core.stages import Stage
 
 _MAX_NOTES_SHOWN = 1_500
 
 
 def queued(ticket: Ticket, buttons: Sequence[Item], *, warning: str = "") -> ui.LayoutView:
     """The acknowledgement: what was understood, the place in the queue, and the likely wait."""
-    stage = Waiting(ahead=ticket.position, eta_s=ticket.eta_s, is_paused=ticket.is_paused)
-    return waiting(ticket.job, stage, buttons, warning=warning)
+    return waiting(ticket.job, ticket.stage, buttons, warning=warning)
 
 
 def waiting(job: Job, stage: Stage, buttons: Sequence[Item], *, warning: str = "") -> ui.LayoutView:
@@ -41,19 +41,28 @@ def waiting(job: Job, stage: Stage, buttons: Sequence[Item], *, warning: str = "
 def queued_together(
     tickets: Sequence[Ticket], buttons: Sequence[Item], *, warning: str = ""
 ) -> ui.LayoutView:
-    """One acknowledgement for several jobs."""
+    """One acknowledgement for several jobs. Nobody edits it, so it stays true when they are drawn."""
     lines = [
         say("{title}: {value}", title=_job(t.job), value=plain(t.job.request.prompt, 80))
         for t in tickets
     ]
     return card(
         MUTED,
-        text(say_many("**{n} job is waiting**", "**{n} jobs are waiting**", len(tickets))),
+        text(say_many("**{n} job**", "**{n} jobs**", len(tickets))),
         text("\n".join(lines)[:3_000]),
         *([small(warning)] if warning else []),
-        small(say("The last one in about {time}", time=duration(tickets[-1].eta_s))),
+        small(_last_of(tickets)),
         *rows(buttons),
     )
+
+
+def _last_of(tickets: Sequence[Ticket]) -> str:
+    """When all jobs will be drawn."""
+    last = tickets[-1]
+    if last.is_paused:
+        return stage_text(last.stage)
+    due = last.job.created_at + timedelta(seconds=last.eta_s)
+    return say("The last one is due {when}.", when=f"<t:{due.timestamp():.0f}:R>")
 
 
 def result(
@@ -80,12 +89,12 @@ def _gallery(files: Sequence[discord.File]) -> ui.MediaGallery[ui.LayoutView]:
 
 
 def failed(job: Job, controls: Sequence[Item], *, mention: bool) -> ui.LayoutView:
-    """Why there is no picture, in our own sentence."""
+    """Why there is no picture, in our own sentence, and that nobody pays for it."""
     return card(
         RED,
         text(_author(job, mention) + prompt_line(job.request)),
         text(plain(job.failure, _MAX_NOTES_SHOWN)),
-        small(_job(job)),
+        small(say("No quota is spent on it") + f" · {_job(job)}"),
         *controls,
     )
 

@@ -31,6 +31,7 @@ ACTIONS: Mapping[AuditAction, str] = {
     AuditAction.USER_BLOCKED: say("User blocked"),
     AuditAction.USER_UNBLOCKED: say("User unblocked"),
     AuditAction.SETTINGS_CHANGED: say("Settings changed"),
+    AuditAction.PRESET_DEFAULT_CHANGED: say("Default preset changed"),
 }
 RATINGS: Mapping[str, str] = {
     Rating.SAFE: say("safe"),
@@ -157,6 +158,11 @@ def _details(entry: AuditEntry) -> list[str]:
         case AuditAction.SETTINGS_CHANGED:
             fields = [change["field"] for change in detail["changes"]]
             return [fields_shown(fields[:_MAX_FIELDS_SHOWN])]
+        case AuditAction.PRESET_DEFAULT_CHANGED:
+            channel_id, name = detail["channel_id"], detail["preset"]
+            place = say("The whole server") if channel_id is None else f"<#{channel_id}>"
+            value = say("no default") if name is None else plain(name)
+            return [say("{title}: {value}", title=place, value=value)]
         case _:
             return []
 

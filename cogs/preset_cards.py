@@ -327,7 +327,7 @@ def _differences(before: Preset, after: Preset) -> Iterable[str]:
 def _value(value: object) -> str:
     if value is None:
         return "—"
-    shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    shown = ", ".join(map(field_name, value)) if isinstance(value, list) else str(value)
     return _inline(_short(shown, 60))
 
 

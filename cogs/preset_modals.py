@@ -8,6 +8,7 @@ import discord
 from discord import ui
 
 from cogs.forms import TextField, form, values_of
+from hypersd_core import flags
 from hypersd_core.i18n import say
 from hypersd_core.preset_texts import PresetTexts
 from hypersd_core.presets import (
@@ -41,10 +42,15 @@ class Kind(enum.StrEnum):
 
 
 def field_name(field: str) -> str:
-    """What people call a field of a preset; those that flags say are called as their flags."""
-    if field == PROMPT:
-        return say("style")
-    return say("negative prompt") if field == NEGATIVE else field.replace("_", " ")
+    """What people call a field of a preset."""
+    names = {
+        PROMPT: say("style"),
+        NEGATIVE: say("negative prompt"),
+        "name": say("name"),
+        "about": say("about"),
+        "locked": say("locked"),
+    }
+    return names.get(field) or flags.field_name(field)
 
 
 def new_form(texts: PresetTexts) -> ui.Modal:

@@ -11,9 +11,8 @@ After ``end`` no edit of a job is under way or to come: its result stays the las
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import cast
 
@@ -25,7 +24,7 @@ from cogs.delivery_routes import token_lives
 from cogs.results import JobButton, Verb
 from hypersd_core.i18n import say, speaking
 from hypersd_core.request import Job
-from hypersd_core.service import Service
+from hypersd_core.service import Service, Ticket
 from hypersd_core.stages import Drawing, Loading, Stage, Waiting
 
 log = logging.getLogger(__name__)
@@ -42,7 +41,7 @@ _LATER_S, _LATER_SHARE = 5.0, 0.25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Told:
-    """What a message says, None if nobody knows, and since when."""
+    """What a message says, and since when; None if an earlier life of the bot said it."""
 
     stage: Stage | None
     at_s: float
@@ -60,7 +59,6 @@ class Progress(commands.Cog):
         self._bot = bot
         self._service = service
         self._clock = clock
-        self._since = datetime.now(UTC)
         self._every_s = EVERY_S
         self._told: dict[int, _Told] = {}
         self._ended: set[int] = set()
@@ -76,6 +74,11 @@ class Progress(commands.Cog):
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+
+    def begin(self, tickets: Sequence[Ticket]) -> None:
+        """Be told that acknowledgements are out which say what ``tickets`` do."""
+        for ticket in tickets:
+            self._told[ticket.job.id] = _Told(stage=ticket.stage, at_s=self._clock())
 
     async def end(self, job_id: int) -> None:
         """Edit the job's message no more, and wait until an edit that is under way is over."""
@@ -106,19 +109,13 @@ class Progress(commands.Cog):
         stages = {job.id: (job, stage) for job, stage in self._service.stages()}
         self._ended &= stages.keys()
         self._told = {
-            job_id: self._told.get(job_id) or self._first_told(job, stage)
-            for job_id, (job, stage) in stages.items()
+            job_id: self._told.get(job_id) or _Told(stage=None, at_s=self._clock())
+            for job_id in stages
         }
         due = [job for job, stage in stages.values() if self._is_due(job, stage)]
         due.sort(key=lambda job: self._told[job.id].at_s)
-        log.warning('LOOK %s due %s every %s ended %s told %s', [(j,st) for j,(_,st) in stages.items()], [j.id for j in due], self._every_s, self._ended, {k:(v.at_s-self._clock()) for k,v in self._told.items()})
         for job in due[:_EDITS_AT_A_LOOK]:
             await self._tell(job)
-
-    def _first_told(self, job: Job, stage: Stage) -> _Told:
-        """What the acknowledgement says; an earlier life of the bot may have said anything."""
-        is_known = job.created_at >= self._since
-        return _Told(stage=stage if is_known else None, at_s=self._clock())
 
     def _is_due(self, job: Job, stage: Stage) -> bool:
         told = self._told[job.id]
@@ -182,6 +179,8 @@ def _is_news(told: Stage | None, now: Stage, passed_s: float) -> bool:
             is_later = later_s > max(_LATER_S, _LATER_SHARE * now.eta_s)
             is_other = (told.ahead, told.is_paused) != (now.ahead, now.is_paused)
             return is_other or (is_later and not now.is_paused)
+        case Waiting(ahead=0, is_paused=False), Drawing(step=0):
+            return False  # it reads the same
         case Loading(), Loading():
             return now.share - told.share >= _LOADING_SHARE
         case Drawing(), Drawing():

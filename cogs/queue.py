@@ -219,6 +219,8 @@ def _can_look_into(job: Job, interaction: discord.Interaction[Any]) -> bool:
     if guild is None or guild.id != job.origin.guild_id or not isinstance(person, discord.Member):
         return False
     channel = guild.get_channel_or_thread(job.origin.channel_id)
+    if isinstance(channel, discord.Thread) and channel.is_private():
+        return channel.permissions_for(person).manage_threads  # its members are not known here
     return channel is not None and channel.permissions_for(person).view_channel
 
 

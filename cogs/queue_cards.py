@@ -81,7 +81,7 @@ def _more(jobs: int) -> Iterator[str]:
 
 
 def _state(view: QueueView) -> Iterator[str]:
-    if view.is_paused:
+    if view.is_paused and not view.mine and not view.others:  # else each of them says so
         yield say("The bot's operator has paused it: what waits is drawn later.")
     if not view.is_accepting:
         yield say("The bot takes no new requests at the moment; what waits is still drawn.")

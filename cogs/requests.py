@@ -44,8 +44,17 @@ class Requests:
         self, interaction: discord.Interaction[Any], ask: Ask, brought: Brought | None = None
     ) -> None:
         """Draw what ``ask`` stands for. Raises HyperSDError for what is refused."""
-        if brought is not None:
-            ask = await self._with_pictures(interaction, ask, brought)
+        if brought is None:
+            await self._draw_or_ask_back(interaction, ask)
+            return
+        ask = await self._with_pictures(interaction, ask, brought)
+        try:
+            await self._draw_or_ask_back(interaction, ask)
+        except HyperSDError:
+            await interaction.delete_original_response()  # else the refusal would be public
+            raise
+
+    async def _draw_or_ask_back(self, interaction: discord.Interaction[Any], ask: Ask) -> None:
         plan = await self._desk.plan(ask, asker_of(interaction))
         if len(plan.requests) == 1:
             await self.place(interaction, plan)
@@ -73,7 +82,7 @@ class Requests:
         async with self._delivery.held(job_ids):
             try:
                 message_id = await _acknowledge(interaction, view, private=plan.private)
-                await self._delivery.acknowledged(job_ids, origin.channel_id, message_id)
+                await self._delivery.acknowledged(tickets, origin.channel_id, message_id)
             except discord.NotFound:
                 log.warning("job %d: the interaction ended unacknowledged", job_ids[0])
 

@@ -17,9 +17,10 @@ from cogs.asking import asker_of, guild_of, may_moderate
 from cogs.remix import remix_form
 from cogs.requests import Requests
 from cogs.result_files import result_files
+from cogs.result_messages import ResultMessages
 from cogs.result_sharing import Sharing
 from cogs.results import RESULTS_COG, Verb, more_buttons, picture_buttons
-from hypersd_core.errors import NotAllowed
+from hypersd_core.errors import JobNotFound, NotAllowed
 from hypersd_core.front_desk import FrontDesk
 from hypersd_core.guild_settings import GuildSettings
 from hypersd_core.i18n import say
@@ -60,6 +61,7 @@ class ResultActions(commands.Cog, name=RESULTS_COG):
         changes: PictureChanges,
         settings: GuildSettings,
         sharing: Sharing,
+        messages: ResultMessages,
     ) -> None:
         self._requests = requests
         self._service = service
@@ -68,6 +70,7 @@ class ResultActions(commands.Cog, name=RESULTS_COG):
         self._changes = changes
         self._settings = settings
         self._sharing = sharing
+        self._messages = messages
         self._actions: Mapping[Verb, Action] = {
             Verb.REMIX: self._remix,
             Verb.DETAILS: self.show_details,
@@ -143,12 +146,13 @@ class ResultActions(commands.Cog, name=RESULTS_COG):
         """One picture of several, with its own buttons, for whoever wants to go on from it."""
         result_access.check_has_picture(job, index)
         index = index or 0
+        shown = dataclasses.replace(job, pictures=job.pictures[index : index + 1])
         made = await asyncio.to_thread(
             result_files,
-            dataclasses.replace(job, pictures=job.pictures[index : index + 1]),
+            shown,
             Layout.GALLERY,
             most_bytes=interaction.filesize_limit,
-            covered=False,
+            covered=await self._messages.is_covered(shown, asker_of(interaction)),
         )
         view = details_cards.one_picture(job, index, made.all, picture_buttons(job, index))
         await answer(interaction, view, files=made.all)
@@ -183,9 +187,9 @@ class ResultActions(commands.Cog, name=RESULTS_COG):
         """What ``job`` was made from, if the person may know of it."""
         if job.parent_id is None:
             return None
-        parent = await self._service.job(job.parent_id)
         try:
+            parent = await self._service.job(job.parent_id)
             result_access.check_may_see(interaction, parent)
-        except NotAllowed:
+        except (JobNotFound, NotAllowed):  # its words may be gone
             return None
         return parent

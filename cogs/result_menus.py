@@ -124,7 +124,7 @@ class ResultMenus(commands.Cog):
     ) -> None:
         """The form that asks what to draw from its first picture."""
         async with refusing(interaction):
-            start = await _in_time(self._start_of(_pictures(message)[0]))
+            start = await _in_time(self._start(interaction, message))
             ask = Ask(text="", start=start)
             draft_id = await self._desk.keep_draft(ask, interaction.user.id)
             presets = await self._desk.preset_names(guild_of(interaction))
@@ -172,8 +172,20 @@ class ResultMenus(commands.Cog):
         data = await _first_that_tells(attachments)
         return await asyncio.to_thread(ask_of_picture, data, self._library)
 
-    async def _start_of(self, attachment: discord.Attachment) -> Start:
-        data = await picture_data(attachment)
+    async def _first_picture(
+        self, interaction: discord.Interaction[Any], message: discord.Message
+    ) -> bytes:
+        """The file of a result's first picture, or of the first that somebody sent."""
+        job = await self._job(interaction, message)
+        if job is None:
+            return await picture_data(_pictures(message)[0])
+        result_access.check_has_picture(job, 0)
+        return await asyncio.to_thread(job.pictures[0].path.read_bytes)
+
+    async def _start(
+        self, interaction: discord.Interaction[Any], message: discord.Message
+    ) -> Start:
+        data = await self._first_picture(interaction, message)
         name = await asyncio.to_thread(self._inputs.add, data)
         return Start(picture=name, size=await asyncio.to_thread(self._inputs.size, name))
 

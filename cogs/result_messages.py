@@ -84,6 +84,10 @@ class ResultMessages:
             for picture in job.pictures
             if picture.rating
         }
+        is_unrated = not all(picture.rating for picture in job.pictures)
+        is_behind_gate = asker.is_age_restricted or asker.is_direct
+        if is_unrated and job.origin.is_age_restricted and not is_behind_gate:
+            actions.add(Action.BLOCK)  # nobody knows what it shows
         if Action.BLOCK in actions:
             raise NotAllowed(
                 say(

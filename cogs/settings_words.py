@@ -109,24 +109,23 @@ def models_shown(policy: GuildPolicy) -> str:
 
 def quotas_shown(policy: GuildPolicy) -> str:
     """Quotas of everybody."""
-    return say(
-        "{user} for each person · {guild} for all together",
-        user=_allowance_shown(policy.user_quota),
-        guild=_allowance_shown(policy.guild_quota),
-    )
+    user, guild = policy.user_quota, policy.guild_quota
+    if user == guild == Allowance():
+        return say("no limit")
+    return _both(_allowance_shown(user), _allowance_shown(guild))
 
 
 def waiting_shown(policy: GuildPolicy) -> str:
     """How many jobs may wait."""
+    user, guild = policy.max_waiting_per_user, policy.max_waiting_per_guild
+    operators = say("as the bot's operator says")
+    if user is None and guild is None:
+        return operators
+    return _both(*(operators if most is None else jobs_shown(most) for most in (user, guild)))
 
-    def shown(most: int | None) -> str:
-        return say("as the bot's operator says") if most is None else jobs_shown(most)
 
-    return say(
-        "{user} for each person · {guild} for all together",
-        user=shown(policy.max_waiting_per_user),
-        guild=shown(policy.max_waiting_per_guild),
-    )
+def _both(user: str, guild: str) -> str:
+    return say("{user} for each person · {guild} for all together", user=user, guild=guild)
 
 
 def roles_shown(policy: GuildPolicy) -> str:

@@ -42,7 +42,7 @@ def draw_chart(periods: Sequence[Period], left: Ranking, right: Ranking) -> byte
     figure = Figure(figsize=(WIDTH_PX / _DPI, HEIGHT_PX / _DPI), dpi=_DPI, facecolor="none")
     _draw_ground(figure)
     grid = figure.add_gridspec(
-        3, 2, left=0.1, right=0.945, top=0.945, bottom=0.03, wspace=0.29, hspace=0.5
+        3, 2, left=0.125, right=0.945, top=0.945, bottom=0.03, wspace=0.36, hspace=0.5
     )
     a, b, c, d, e, f = (figure.add_subplot(grid[i // 2, i % 2]) for i in range(6))
     _draw_pictures(a, periods)

@@ -13,7 +13,7 @@ from typing import Any
 from hypersd_core.compose import OWN_VAE
 from hypersd_core.errors import InvalidRequest
 from hypersd_core.expansion import escape
-from hypersd_core.flags import PromptFlags
+from hypersd_core.flags import PromptFlags, field_name
 from hypersd_core.i18n import say
 from hypersd_core.infotext import lora_tag
 from hypersd_core.pasted import pasted
@@ -172,4 +172,4 @@ def _is_read(text: str, wanted: Wish) -> bool:
 
 
 def _unsayable(field: str, value: object) -> str:
-    return say("{field} cannot be typed: {value!r}.", field=field.replace("_", " "), value=value)
+    return say("{field} cannot be typed: {value!r}.", field=field_name(field), value=value)

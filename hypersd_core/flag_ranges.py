@@ -7,7 +7,7 @@ for.
 import re
 
 from hypersd_core.errors import InvalidRequest
-from hypersd_core.flags import PromptFlags
+from hypersd_core.flags import PromptFlags, field_name
 from hypersd_core.i18n import say
 from hypersd_core.prompt import check_brackets, split_loras
 from hypersd_core.recipes import Recipe, speed_named
@@ -70,7 +70,7 @@ def _check_names(flags: PromptFlags) -> None:
             raise InvalidRequest(
                 say(
                     "{field} must be a name of 1 to {most} characters, got {count}.",
-                    field=field,
+                    field=field_name(field),
                     most=MAX_FILE_NAME_CHARS,
                     count=len(name.strip()),
                 )

@@ -6,13 +6,14 @@ between words or spaces is prose. This is syntax only: ranges are checked by the
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Any, Literal
 
 from hypersd_core.errors import InvalidFlag
-from hypersd_core.i18n import say
+from hypersd_core.i18n import Said, say, say_again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,45 @@ class PromptFlags:
     repeat: int | None = None
     """How many jobs to make of it, each with seeds of its own."""
     spoiler: bool | None = None
+
+
+FIELD_NAMES: Mapping[str, Said] = MappingProxyType(
+    {
+        "prompt": say("prompt"),
+        "steps": say("steps"),
+        "guidance": say("guidance"),
+        "sampler": say("sampler"),
+        "size": say("size"),
+        "seed": say("seed"),
+        "count": say("count"),
+        "eta": say("eta"),
+        "negative": say("negative"),
+        "private": say("private"),
+        "model": say("model"),
+        "recipe": say("recipe"),
+        "vae": say("vae"),
+        "strength": say("strength"),
+        "variation_seed": say("variation seed"),
+        "variation_strength": say("variation strength"),
+        "hires": say("hires"),
+        "hires_strength": say("hires strength"),
+        "hires_steps": say("hires steps"),
+        "upscaler": say("upscaler"),
+        "tiling": say("tiling"),
+        "clip_skip": say("clip skip"),
+        "emphasis": say("emphasis"),
+        "speed": say("speed"),
+        "preset": say("preset"),
+        "repeat": say("repeat"),
+        "spoiler": say("spoiler"),
+    }
+)
+"""What people read where a field of ``PromptFlags`` is named, or the prompt."""
+
+
+def field_name(field: str) -> str:
+    """The name of ``field`` in the language spoken now."""
+    return say_again(FIELD_NAMES[field])
 
 
 def _whole_number(text: str) -> int:

@@ -8,7 +8,7 @@ refusal comes before anything is stored.
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -20,6 +20,7 @@ from hypersd_core.flags import PromptFlags
 from hypersd_core.guild_settings import GuildSettings
 from hypersd_core.i18n import say
 from hypersd_core.library import Library
+from hypersd_core.locks import held, locks_of, unsaid
 from hypersd_core.moderation.records import Moderation
 from hypersd_core.moderation.words import check_words
 from hypersd_core.pasted import pasted, wish_again
@@ -133,11 +134,12 @@ class FrontDesk:
         requests = [request for one in wished for request in self._requests(one, ask, policy)]
         _check_number(len(requests), policy.max_permutations)
         await self._check(requests, asker, policy)
-        flags = wished[0].merged.wish.flags
+        said = [one.merged.wish.flags for one in wished]
+        flags = said[0]
         return Plan(
             requests=tuple(requests),
-            private=private_result(policy, flags.private),
-            spoiler=bool(flags.spoiler),
+            private=private_result(policy, _any_says(each.private for each in said)),
+            spoiler=bool(_any_says(each.spoiler for each in said)),
             preset=flags.preset or "",
             parent_id=ask.parent_id,
             came_from=wished[0].merged.came_from,
@@ -155,11 +157,17 @@ class FrontDesk:
     ) -> Plan:
         """A whole ``request``, made from an earlier one, by the rules as they are now."""
         policy = await self._admitted(asker)
+        locks = locks_of(await self._default_layers(asker))
+        if locks:
+            request = held(request, locks, self._library)
         await self._check([request], asker, policy)
+        said = [lock.options for lock in locks]
         return Plan(
             requests=(request,),
-            private=private_result(policy, private or None),
-            spoiler=spoiler,
+            private=private_result(
+                policy, _any_says((private or None, *(each.private for each in said)))
+            ),
+            spoiler=spoiler or any(each.spoiler for each in said),
             preset=preset,
             parent_id=parent_id,
         )
@@ -204,10 +212,7 @@ class FrontDesk:
         defaults = await self._rules.people.defaults(asker.user_id)
         wish = Wish(prompt="", flags=PromptFlags(preset=name))
         above = await self._above(wish, defaults, asker.guild_id)
-        below = await self._rules.presets.default_layers(
-            asker.guild_id, asker.channel_id, asker.parent_channel_id
-        )
-        return (*above, *below)
+        return (*above, *await self._default_layers(asker))
 
     async def model_names(self, guild_id: int | None) -> tuple[str, ...]:
         """The models to offer."""
@@ -230,14 +235,12 @@ class FrontDesk:
 
     async def _wished(self, ask: Ask, asker: Asker, policy: GuildPolicy) -> list[_Wished]:
         """What ``ask`` stands for, with presets and defaults, wildcards filled in."""
-        layers = await self._rules.presets.default_layers(
-            asker.guild_id, asker.channel_id, asker.parent_channel_id
-        )
+        layers = await self._default_layers(asker)
         earlier = pasted(ask.text, with_picture=bool(ask.start.picture))
         if earlier is not None:
             wish, about_it = wish_again(earlier, ask.options, self._library, start=ask.start)
             about_it = (say("This was read as the parameters of an earlier picture."), *about_it)
-            return [_Wished(merged=merge(wish, _locks(layers)), about_it=about_it)]
+            return [_Wished(merged=await self._held(wish, layers, asker), about_it=about_it)]
         if ask.is_again:
             return [await self._again(ask, asker, layers)]
         defaults = await self._rules.people.defaults(asker.user_id)
@@ -264,7 +267,25 @@ class FrontDesk:
             layer = await self._preset_layer(asker.guild_id, wish.flags.preset)
             lists = await self._rules.wildcards.lists(asker.guild_id)
             named = [_filled(layer, lists, said_or_any_seed(wish.flags.seed))]
-        return _Wished(merged=merge(wish, [*named, *_locks(layers)]))
+        return _Wished(merged=await self._held(wish, layers, asker, named=named))
+
+    async def _held(
+        self, wish: Wish, layers: Sequence[Layer], asker: Asker, named: Sequence[Layer] = ()
+    ) -> Merged:
+        """``wish``, which was one before, with what is ``named`` now and all that is locked."""
+        locks = locks_of(layers)
+        if not locks:
+            return merge(wish, named)
+        lists = await self._rules.wildcards.lists(asker.guild_id)
+        filled = [_filled(lock, lists, said_or_any_seed(wish.flags.seed)) for lock in locks]
+        wish = dataclasses.replace(wish, flags=unsaid(wish.flags, locks, self._library))
+        return merge(wish, [*named, *filled])
+
+    async def _default_layers(self, asker: Asker) -> Sequence[Layer]:
+        """What holds here without being named."""
+        return await self._rules.presets.default_layers(
+            asker.guild_id, asker.channel_id, asker.parent_channel_id
+        )
 
     async def _above(self, wish: Wish, defaults: UserDefaults, guild_id: int | None) -> list[Layer]:
         """The layers that the person brings: the preset that is named, and their defaults."""
@@ -319,21 +340,6 @@ class FrontDesk:
             raise
 
 
-def _locks(layers: Sequence[Layer]) -> list[Layer]:
-    """What ``layers`` lock, and nothing else of them."""
-    return [
-        dataclasses.replace(
-            layer,
-            prompt=layer.prompt if "prompt" in layer.locked else None,
-            options=PromptFlags(
-                **{f: v for f, v in layer.said.items() if f in layer.locked and f != "prompt"}
-            ),
-        )
-        for layer in layers
-        if layer.locked
-    ]
-
-
 def _filled(layer: Layer, lists: Mapping[str, Sequence[str]], seed: int) -> Layer:
     """``layer`` with an entry in place of each wildcard in its style."""
     if layer.prompt is None:
@@ -360,6 +366,11 @@ def _check_words(requests: Sequence[GenerationRequest], rules: Sequence[str]) ->
     """Blocks for seconds if many long prompts are checked for many rules."""
     for request in requests:
         check_words(request.prompt, rules)
+
+
+def _any_says(answers: Iterable[bool | None]) -> bool | None:
+    """Yes if one of them does, since all have one message or none; None if nobody says so."""
+    return max((answer for answer in answers if answer is not None), default=None)
 
 
 def _check_number(jobs: int, most: int) -> None:

@@ -33,7 +33,7 @@ from typing import Any, Self
 
 from hypersd_core.errors import FieldLocked, InvalidRequest
 from hypersd_core.flag_ranges import check_flags
-from hypersd_core.flags import PromptFlags
+from hypersd_core.flags import PromptFlags, field_name
 from hypersd_core.i18n import say
 from hypersd_core.recipes import Recipe
 from hypersd_core.request import LATENT
@@ -84,7 +84,9 @@ class Preset:
         check_flags(self.options, prompt=self.prompt)
         for field in ("preset", "repeat"):
             if getattr(self.options, field) is not None:
-                raise InvalidRequest(say("{field} cannot be part of a preset.", field=field))
+                raise InvalidRequest(
+                    say("{field} cannot be part of a preset.", field=field_name(field))
+                )
         for field in sorted(self.locked):
             _check_lock(field, self.said)
 
@@ -280,7 +282,7 @@ def _check_typed(group: Sequence[str], typed: Mapping[str, Any], layer: Layer) -
     raise FieldLocked(
         say(
             "{field} is locked to {value} by {title}: leave it out.",
-            field=locked.replace("_", " "),
+            field=field_name(locked),
             value=textwrap.shorten(str(value), 80, placeholder="…") or say("nothing"),
             title=layer.title,
         )
@@ -320,5 +322,5 @@ def _check_lock(field: str, said: Mapping[str, Any]) -> None:
         )
     if field not in said:
         raise InvalidRequest(
-            say("{field} cannot be locked without a value: say one.", field=field.replace("_", " "))
+            say("{field} cannot be locked without a value: say one.", field=field_name(field))
         )

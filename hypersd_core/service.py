@@ -68,6 +68,11 @@ class Ticket:
     eta_s: float
     is_paused: bool = False
 
+    @property
+    def stage(self) -> Waiting:
+        """The same as any stage."""
+        return Waiting(ahead=self.position, eta_s=self.eta_s, is_paused=self.is_paused)
+
 
 class Service:
     """Accepts jobs, draws them in a fair order, and tells what became of each.
@@ -180,7 +185,8 @@ class Service:
         """Delete the job's pictures. False if there are none. Raises as ``cancel`` does."""
         await self._owned(job_id, user_id, may_moderate)
         deleted = await self._store.jobs.delete_pictures(job_id)
-        await asyncio.to_thread(self._files.delete, job_id)
+        if deleted:  # what is still on its way to its user must be there when it is posted
+            await asyncio.to_thread(self._files.delete, job_id)
         return deleted
 
     def stage(self, job: Job) -> Stage | None:

@@ -14,7 +14,13 @@ from typing import Any, Self
 
 from hypersd_core.errors import InvalidRequest
 from hypersd_core.flag_ranges import check_flags
-from hypersd_core.flags import FLAG_NAMES, TYPOGRAPHIC_DASHES, PromptFlags, split_flags
+from hypersd_core.flags import (
+    FLAG_NAMES,
+    TYPOGRAPHIC_DASHES,
+    PromptFlags,
+    field_name,
+    split_flags,
+)
 from hypersd_core.i18n import say
 from hypersd_core.recipes import speed_named
 from hypersd_core.store import Store
@@ -148,8 +154,8 @@ def _check_options(options: PromptFlags) -> None:
             raise InvalidRequest(
                 say(
                     "{field} cannot be a default; these can: {allowed}.",
-                    field=field.name.replace("_", " "),
-                    allowed=", ".join(FIELDS),
+                    field=field_name(field.name),
+                    allowed=", ".join(map(field_name, FIELDS)),
                 )
             )
     check_flags(options)

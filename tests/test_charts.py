@@ -69,6 +69,13 @@ def test_all_but_the_corners_is_opaque_so_the_page_does_not_matter() -> None:
     assert (alpha[:, 20:-20] == 255).all()
 
 
+def test_the_longest_label_of_a_time_is_not_cut_off() -> None:
+    waited = Sums(jobs=1, delivered=1, waited_p50_ms=20, waited_p95_ms=1_900)
+    data = draw_chart([Period(first_day=TODAY, sums=waited)], ranking(), ranking())
+    left_edge = np.asarray(drawn(data).convert("RGB"))[30:-30, :5]
+    assert (left_edge == ImageColor.getrgb(charts.GROUND)).all()
+
+
 def luminance(colour: str) -> float:
     """Relative luminance as WCAG 2.2 defines it."""
     linear = [

@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from hypersd_core.asker import Asker
+from hypersd_core.command_text import options_of
 from hypersd_core.errors import (
     FieldLocked,
     InvalidRequest,
@@ -202,6 +203,14 @@ async def test_repeats_have_seeds_of_their_own(desk: Desk) -> None:
     assert [r.seed for r in requests] == [10, 12, 14]
 
 
+async def test_one_private_permutation_makes_all_of_them_private(desk: Desk) -> None:
+    ask = Ask(text="a fox {--steps 1, --private --spoiler}")
+    plan = await desk.desk.plan(ask, ADA)
+    assert (plan.private, plan.spoiler) == (True, True)
+    plan = await desk.desk.plan(Ask(text="a fox {--steps 1, --steps 2}"), ADA)
+    assert (plan.private, plan.spoiler) == (False, False)
+
+
 async def test_repeated_permutations_count_together(desk: Desk) -> None:
     with pytest.raises(InvalidRequest, match="12 jobs; at most 10"):
         await desk.plan("{a, b, c, d} fox --repeat 3")
@@ -309,3 +318,53 @@ async def test_a_presets_seed_counts_and_may_be_locked(desk: Desk) -> None:
     assert (await desk.one("a fox")).seed == 9
     with pytest.raises(FieldLocked, match="seed is locked to 9"):
         await desk.one("a fox --seed 8")
+
+
+STRICT = PromptFlags(speed="draft", size="2:1", sampler="TCD", model="M")
+
+
+async def test_what_was_drawn_by_locks_can_be_drawn_again(desk: Desk) -> None:
+    locked = frozenset({"speed", "size", "sampler", "model", "prompt"})
+    await desk.preset(default=True, prompt="{prompt}, __light__", options=STRICT, locked=locked)
+    await desk.rules.wildcards.create(GUILD, "light", "dusk\ndawn\nnoon", user_id=ADMIN)
+    drawn = await desk.one("a fox")
+    ask = Ask(text=drawn.prompt, options=options_of(drawn), is_again=True)
+    assert (await desk.desk.plan(ask, ADA)).requests == (drawn,)
+    again = replace(drawn, seed=drawn.seed + 1)
+    assert (await desk.desk.plan_again(again, ADA, private=False)).requests == (again,)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("model", "other"), ("steps", 3), ("guidance", 2.5), ("sampler", "ddim"), ("speed", "draft")],
+)
+async def test_a_button_does_not_open_locks(desk: Desk, field: str, value: object) -> None:
+    old = replace(await desk.one("a fox"), steps=7)
+    await desk.preset(
+        default=True, options=PromptFlags(**{field: value}), locked=frozenset({field})
+    )
+    with pytest.raises(FieldLocked, match=f"{field} is locked"):
+        await desk.desk.plan_again(old, ADA, private=False)
+    assert (await desk.desk.plan_again(old, DIRECT, private=False)).requests == (old,)
+
+
+async def test_a_button_wears_the_locked_style_and_is_covered_if_that_is_locked(
+    desk: Desk,
+) -> None:
+    old = await desk.one("a fox")
+    await desk.preset(
+        default=True,
+        prompt="{prompt}, in ink",
+        options=PromptFlags(spoiler=True, private=True),
+        locked=frozenset({"prompt", "spoiler", "private"}),
+    )
+    plan = await desk.desk.plan_again(old, ADA, private=False)
+    assert (plan.requests[0].prompt, plan.spoiler, plan.private) == ("a fox, in ink", True, True)
+    again = await desk.desk.plan_again(plan.requests[0], ADA, private=False)
+    assert again.requests == plan.requests
+
+
+async def test_what_is_not_locked_is_as_the_button_says(desk: Desk) -> None:
+    await desk.preset(default=True, prompt="{prompt}, in ink", options=PromptFlags(steps=3))
+    old = replace(await desk.one("a fox"), prompt="a fox", steps=2)
+    assert (await desk.desk.plan_again(old, ADA, private=False)).requests == (old,)

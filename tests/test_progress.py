@@ -15,8 +15,8 @@ from cogs.progress import EVERY_S, MOST_EVERY_S, Progress
 from hypersd_core.request import Job
 from hypersd_core.service import Order, Service, Ticket
 from hypersd_core.stages import Drawing, Stage, Waiting
-from tests.jobs.sample_jobs import a_request, an_origin
-from tests.test_service import Bot, a_bot
+from tests.jobs.sample_jobs import Gate, a_request, an_origin
+from tests.test_service import Bot, a_bot, reached
 
 NO_DISCORD = cast(commands.AutoShardedBot, None)
 
@@ -77,14 +77,27 @@ def progress(bot: Bot) -> Told:
     return Told(bot.service, Clock())
 
 
-async def submit(bot: Bot, **origin: Any) -> Ticket:
-    order = Order(request=a_request(), origin=an_origin(**origin))
-    return (await bot.service.submit([order]))[0]
+async def submit(bot: Bot, progress: Told, prompt: str = "a fox", **origin: Any) -> Ticket:
+    """An acknowledged job."""
+    order = Order(request=a_request(prompt=prompt), origin=an_origin(**origin))
+    tickets = await bot.service.submit([order])
+    progress.begin(tickets)
+    return tickets[0]
+
+
+async def hold(bot: Bot, progress: Told) -> tuple[Job, Gate]:
+    """A job that is being drawn until the gate is opened."""
+    gate = bot.engine.gates["held"] = Gate()
+    ticket = await submit(bot, progress, "held")
+    await reached(gate)
+    await progress.look_after(0)
+    bot.service._line.in_hand.on_step(0, 4)  # type: ignore[union-attr]
+    assert await progress.look_after(EVERY_S) == []  # the acknowledgement has said so
+    return ticket.job, gate
 
 
 async def test_a_job_that_is_drawn_tells_each_step_once(bot: Bot, progress: Told) -> None:
-    held, _ = await bot.hold()
-    assert await progress.look_after(0) == []  # the acknowledgement has just said it
+    held, _ = await hold(bot, progress)
     bot.service._line.in_hand.on_step(2, 4)  # type: ignore[union-attr]
     (edit,) = await progress.look_after(EVERY_S)
     assert edit.job_id == held.id
@@ -96,20 +109,20 @@ async def test_a_job_that_is_drawn_tells_each_step_once(bot: Bot, progress: Told
 async def test_nothing_is_told_more_often_than_every_three_seconds(
     bot: Bot, progress: Told
 ) -> None:
-    await bot.hold()
+    await hold(bot, progress)
     await progress.look_after(0)
     told = 0
     for half_s in range(40):
         bot.service._line.in_hand.on_step(half_s % 4 + 1, 4)  # type: ignore[union-attr]
         told += len(await progress.look_after(0.5))
-    assert told == 6  # in 20 s
+    assert told == 7  # in 20 s: one at once, then one every three seconds
 
 
 async def test_a_job_that_waits_tells_when_it_moves_up_and_not_that_time_passes(
     bot: Bot, progress: Told
 ) -> None:
-    _, gate = await bot.hold()
-    first, second = await submit(bot), await submit(bot)
+    _, gate = await hold(bot, progress)
+    first, second = await submit(bot, progress), await submit(bot, progress)
     await progress.look_after(0)
     await bot.service.cancel(first.job.id, user_id=first.job.origin.user_id)
     told = await progress.look_after(EVERY_S)
@@ -122,7 +135,7 @@ async def test_a_pause_and_its_end_are_told_however_short_the_job(bot: Bot, prog
     await bot.submit()
     await bot.finished()  # now it is known that jobs take no time
     bot.service.pause()
-    ticket = await submit(bot)
+    ticket = await submit(bot, progress)
     assert ticket.is_paused
     assert await progress.look_after(0) == []
     assert await progress.look_after(EVERY_S) == []  # the acknowledgement has said so
@@ -133,7 +146,7 @@ async def test_a_pause_and_its_end_are_told_however_short_the_job(bot: Bot, prog
 async def test_a_quick_job_is_never_told_of(bot: Bot, progress: Told) -> None:
     await bot.submit()
     await bot.finished()
-    await bot.hold()
+    await hold(bot, progress)
     await progress.look_after(0)
     bot.service._line.in_hand.since_s += 3_600  # type: ignore[union-attr]  # it has just begun
     bot.service._line.in_hand.on_step(3, 4)  # type: ignore[union-attr]
@@ -150,9 +163,9 @@ async def test_a_quick_job_is_never_told_of(bot: Bot, progress: Told) -> None:
 async def test_no_edit_where_its_token_dies_or_the_message_is_of_several(
     bot: Bot, progress: Told, origin: dict[str, Any]
 ) -> None:
-    _, gate = await bot.hold()
-    first = await submit(bot)
-    await submit(bot, **origin)
+    _, gate = await hold(bot, progress)
+    first = await submit(bot, progress)
+    await submit(bot, progress, **origin)
     await progress.look_after(0)
     await bot.service.cancel(first.job.id, user_id=first.job.origin.user_id)
     assert await progress.look_after(EVERY_S) == []
@@ -160,7 +173,7 @@ async def test_no_edit_where_its_token_dies_or_the_message_is_of_several(
 
 
 async def test_what_an_earlier_life_said_is_corrected(bot: Bot, progress: Told) -> None:
-    held, _ = await bot.hold()
+    held, _ = await hold(bot, progress)
     later = Told(bot.service, Clock())
     await later.look_after(0)
     (edit,) = await later.look_after(EVERY_S)
@@ -170,7 +183,7 @@ async def test_what_an_earlier_life_said_is_corrected(bot: Bot, progress: Told) 
 async def test_a_result_waits_for_an_edit_that_is_under_way_and_none_comes_after_it(
     bot: Bot, progress: Told
 ) -> None:
-    held, gate = await bot.hold()
+    held, gate = await hold(bot, progress)
     await progress.look_after(0)
     bot.service._line.in_hand.on_step(2, 4)  # type: ignore[union-attr]
     progress.discord.answers.clear()
@@ -191,7 +204,7 @@ async def test_a_result_waits_for_an_edit_that_is_under_way_and_none_comes_after
 async def test_a_cancelled_job_that_is_still_in_hand_is_told_of_no_more(
     bot: Bot, progress: Told
 ) -> None:
-    held, gate = await bot.hold()
+    held, gate = await hold(bot, progress)
     await progress.look_after(0)
     await bot.service.cancel(held.id, user_id=held.origin.user_id)
     await progress.end(held.id)
@@ -203,7 +216,7 @@ async def test_a_cancelled_job_that_is_still_in_hand_is_told_of_no_more(
 async def test_when_discord_asks_for_patience_edits_become_rarer_and_the_result_does_not_wait(
     bot: Bot, progress: Told
 ) -> None:
-    held, _ = await bot.hold()
+    held, _ = await hold(bot, progress)
     await progress.look_after(0)
     bot.service._line.in_hand.on_step(2, 4)  # type: ignore[union-attr]
     progress.discord.answers.clear()  # discord.py would try again, later
@@ -225,8 +238,8 @@ async def test_when_discord_asks_for_patience_edits_become_rarer_and_the_result_
 async def test_those_that_have_waited_longest_are_told_first_and_only_some_at_a_time(
     bot: Bot, progress: Told
 ) -> None:
-    held, gate = await bot.hold()
-    waiting = [(await submit(bot)).job.id for _ in range(7)]
+    held, gate = await hold(bot, progress)
+    waiting = [(await submit(bot, progress)).job.id for _ in range(7)]
     await progress.look_after(0)
     bot.service.pause()
     first, second = await progress.look_after(EVERY_S), await progress.look_after(0)

@@ -188,7 +188,8 @@ class JobTable:
                    WHERE id = ? AND state = 'delivered' AND deleted_at IS NULL RETURNING id""",
                 (now(), job_id),
             )
-            await db.execute("DELETE FROM pictures WHERE job_id = ?", (job_id,))
+            if found:
+                await db.execute("DELETE FROM pictures WHERE job_id = ?", (job_id,))
             return bool(found)
 
     async def recover(self, max_attempts: int = 2) -> Recovered:

@@ -77,7 +77,7 @@ function block(line, names) {
   return null;
 }
 
-function inline(text, names) {
+export function inline(text, names) {
   const nodes = [];
   let rest = text;
   while (rest) {

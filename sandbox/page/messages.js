@@ -2,7 +2,7 @@
 
 import { fileCard, picture, render } from "./components.js";
 import { el } from "./dom.js";
-import { markdown } from "./markdown.js";
+import { inline, markdown } from "./markdown.js";
 
 const EPHEMERAL = 1 << 6;
 const LOADING = 1 << 7;
@@ -45,7 +45,7 @@ function cause(message, context) {
   const { interaction, referenced_message: reference } = message;
   if (reference) {
     const text = reference.content || firstText(reference.components) || "a message";
-    return el("div", { class: "cause" }, "↪ ", el("b", {}, context.names.user(reference.author.id)), ` ${text}`);
+    return el("div", { class: "cause" }, "↪ ", el("b", {}, context.names.user(reference.author.id)), " ", ...inline(text, context.names));
   }
   if (!interaction) return null;
   const who = el("b", {}, displayName(interaction.user));

@@ -115,6 +115,16 @@ async def test_any_picture_is_drawn_from_after_a_kill_too(
     assert (request["width"], request["height"]) == (64, 64)
 
 
+async def test_a_result_is_drawn_from_as_any_picture_is(visitor: Visitor, local_dir: Path) -> None:
+    first = await drawn(visitor, "a man to draw from", steps=1)
+    form = await visitor.context(first["id"], "Draw from this picture")
+    assert form["outcome"] == "modal", form
+    answer = await visitor.submit(form, {"What to draw": "a woman from a result"})
+    request = stored(local_dir, job_of(await shown(visitor, answer["message"])))
+    assert request["source"]["strength"] == 0.6
+    assert (request["width"], request["height"]) == (64, 64)
+
+
 async def test_a_strength_that_is_no_number_is_refused_and_may_be_sent_again(
     visitor: Visitor,
 ) -> None:

@@ -125,7 +125,7 @@ async def test_one_is_chosen_to_be_cancelled_and_says_at_which_point(
     card = await queue(visitor)
     assert [option["value"] for option in menu(card)["options"]] == [str(job_id)]
     await visitor.choose(card["id"], menu(card)["custom_id"], str(job_id))
-    news = f"Job {job_id} is cancelled before it began."
+    news = f"Job {job_id} was cancelled before it began."
     shown = await until_said(visitor, card["id"], news)
     assert "None of yours is waiting" in text_of(shown)
     assert parts(shown, SELECT) == []
@@ -144,7 +144,7 @@ async def test_only_moderators_may_choose_among_all_jobs_of_the_server(
     (option,) = menu(card)["options"]
     assert option["label"] == f"job {job_id} · somebody else's"
     await mia.choose(card["id"], menu(card)["custom_id"], option["value"])
-    await until_said(mia, card["id"], f"Job {job_id} is cancelled before it began.")
+    await until_said(mia, card["id"], f"Job {job_id} was cancelled before it began.")
 
 
 @pytest.mark.usefixtures("paused")
@@ -183,7 +183,7 @@ async def test_cancel_offers_my_jobs_and_all_of_them(visitor: Visitor, jobs: Job
     (found,) = await visitor.complete("cancel", "job", job="HERON")
     assert found["value"] == str(second)
     assert await sentence(visitor, "cancel", job=str(second)) == (
-        f"Job {second} is cancelled before it began."
+        f"Job {second} was cancelled before it began."
     )
     assert await sentence(visitor, "cancel", job=str(second)) == f"Job {second} is over already."
     assert await sentence(visitor, "cancel", job="All") == "Cancelled 1 of 1 job."

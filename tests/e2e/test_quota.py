@@ -21,8 +21,8 @@ NO_QUOTA = {"user_pictures": "", "user_gpu_s": "", "guild_pictures": "", "guild_
 
 
 async def quota(visitor: Visitor) -> str:
-    """What /quota says."""
-    answer = await visitor.command("quota")
+    """What /quota says, in English."""
+    answer = await visitor.act("command", name="quota", locale="en-US")
     message = await visitor.message(answer["message"])
     assert message["flags"] & EPHEMERAL
     return text_of(message).replace("*", "").replace("`", "")

@@ -46,7 +46,7 @@ async def test_the_overview_says_all_that_holds(visitor: Visitor) -> None:
         "Largest picture: 2048×2048, or as many pixels",
         "Most steps: 50 steps",
         "Models and LoRAs: all models · all LoRAs",
-        "Quota of a day: no limit for each person · no limit for all together",
+        "Quota of a day: no limit\n",
         "Suggestive pictures in ordinary channels: behind a spoiler",
         "Explicit pictures in ordinary channels: blocked, and not counted",
         "Forbidden words: none",

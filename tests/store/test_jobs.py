@@ -2,11 +2,13 @@
 
 import asyncio
 import itertools
+import json
 import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import closing
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from hypersd_core.request import Job, JobState, Picture
 from hypersd_core.store import FILE_NAME, Store
 from hypersd_core.store.jobs import Waiting
 from hypersd_core.store.migrations import MIGRATIONS
+from hypersd_core.usage_statistics import OfGuild, Span
 from tests.jobs.sample_jobs import ALICE, BOB, GUILD, OTHER_GUILD, a_request, an_origin
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -240,6 +243,12 @@ async def test_deleted_pictures_leave_the_job(store: Store) -> None:
     assert left.pictures == ()
 
 
+async def test_pictures_that_are_on_their_way_cannot_be_deleted(store: Store) -> None:
+    job = await a_job_in(store, JobState.MADE)
+    assert not await store.jobs.delete_pictures(job.id)
+    assert await store.jobs.get(job.id) == job
+
+
 async def test_open_jobs_are_those_without_an_end(store: Store) -> None:
     jobs = [await a_job_in(store, state) for state in JobState]
     is_open = {JobState.QUEUED, JobState.RUNNING, JobState.MADE}
@@ -305,6 +314,73 @@ async def test_a_failing_migration_leaves_the_version_before_it(
     async with Store.open(tmp_path) as store:
         assert await store.jobs.add(a_request(), an_origin())
     assert rows(tmp_path, "PRAGMA user_version") == [{"user_version": len(MIGRATIONS) + 1}]
+
+
+def _first_version(folder: Path) -> None:
+    """A database as the first release left it: a delivered job, and one that waits."""
+    request = {
+        "prompt": "an old fox", "negative": "", "model": "small", "sampler": "tcd", "steps": 4,
+        "guidance": 1.0, "eta": 0.0, "width": 64, "height": 128, "seed": 7, "count": 1,
+        "timesteps": [], "loras": [{"name": "ink", "weight": 0.5}], "vae": "",
+        "emphasis": "original", "clip_skip": 1, "tiling": False, "variation": None,
+        "source": None, "hires": None, "enlarge": 1, "notes": [],
+    }  # fmt: skip
+    origin = {
+        "user_id": ALICE, "guild_id": GUILD, "channel_id": 5, "private": False,
+        "application_id": 1, "token": "secret", "token_expires_at": "2026-01-02T03:04:05+00:00",
+        "locale": "en-US",
+    }  # fmt: skip
+    at = "2026-01-02T03:04:05.000006+00:00"
+    with closing(sqlite3.connect(folder / FILE_NAME)) as db:
+        db.executescript(f"{MIGRATIONS[0]} PRAGMA user_version = 1;")
+        db.executemany(
+            """INSERT INTO jobs (guild_id, user_id, channel_id, request, origin, state, gpu_ms,
+                                 created_at, message_channel_id, message_id)
+               VALUES (?, ?, 5, ?, ?, ?, 310, ?, 5, 6)""",
+            [
+                (GUILD, ALICE, json.dumps(request), json.dumps(origin), state, at)
+                for state in ("delivered", "queued")
+            ],
+        )
+        db.execute("INSERT INTO pictures VALUES (1, 0, 7, '1/0.png', 64, 128, 2000, 'an old fox')")
+        db.execute(
+            """INSERT INTO usage VALUES (1, ?, ?, 'delivered', 1, 4, 64, 128, 'tcd', 'small', 310,
+                                         20, ?)""",
+            (GUILD, ALICE, at),
+        )
+        db.commit()
+
+
+async def test_a_database_of_the_first_version_is_read_whole(tmp_path: Path) -> None:
+    _first_version(tmp_path)
+    async with Store.open(tmp_path) as store:
+        job, waiting = await store.jobs.get(1), await store.jobs.get(2)
+        statistics = await store.usage.statistics(
+            OfGuild(guild_id=GUILD), Span.ALL, date(2026, 1, 3)
+        )
+        assert await store.jobs.shown_by(6) == job
+        assert (await store.jobs.recover()).queued == (waiting,)
+    assert (job.request.prompt, job.request.loras[0].weight) == ("an old fox", 0.5)
+    assert (job.state, job.gpu_ms, job.is_kept, job.is_deleted) == (
+        JobState.DELIVERED,
+        310,
+        True,
+        False,
+    )
+    assert (job.origin.user_id, job.origin.can_post, job.origin.spoiler) == (ALICE, True, False)
+    assert [(p.path, p.rating, p.spoiler) for p in job.pictures] == [(Path("1/0.png"), "", False)]
+    assert (statistics.total.pictures, statistics.total.gpu_ms) == (1, 310)
+
+
+async def test_a_person_of_the_first_version_can_be_erased(tmp_path: Path) -> None:
+    _first_version(tmp_path)
+    async with Store.open(tmp_path) as store:
+        assert await store.jobs.cancel(2)
+        assert await store.privacy.erase(ALICE, datetime(2026, 1, 3, tzinfo=UTC)) == (1, 2)
+        assert not (await store.jobs.get(1)).is_kept
+    assert rows(tmp_path, "PRAGMA foreign_key_check") == []
+    assert rows(tmp_path, "SELECT user_id FROM usage") == [{"user_id": 0}] * 2
+    assert rows(tmp_path, "SELECT * FROM jobs WHERE request LIKE '%fox%'") == []
 
 
 async def test_a_database_of_a_newer_version_is_refused(tmp_path: Path) -> None:
