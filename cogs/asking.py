@@ -38,8 +38,16 @@ def guild_of(interaction: discord.Interaction[Any]) -> int | None:
 def may_moderate(interaction: discord.Interaction[Any], job: Job) -> bool:
     """Whether the person may take away the messages of others where ``job`` is shown."""
     guild_id = guild_of(interaction)
-    is_here = guild_id is not None and job.origin.guild_id == guild_id
-    return is_here and interaction.permissions.manage_messages
+    if guild_id is None or job.origin.guild_id != guild_id:
+        return False
+    if job.origin.channel_id == interaction.channel_id:
+        return interaction.permissions.manage_messages
+    guild, person = interaction.guild, interaction.user  # from another channel of the same guild
+    if guild is None or not isinstance(person, discord.Member):
+        return False
+    channel = guild.get_channel_or_thread(job.origin.channel_id)
+    granted = person.guild_permissions if channel is None else channel.permissions_for(person)
+    return granted.manage_messages
 
 
 def origin_of(

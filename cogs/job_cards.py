@@ -41,7 +41,7 @@ def waiting(job: Job, stage: Stage, buttons: Sequence[Item], *, warning: str = "
 def queued_together(
     tickets: Sequence[Ticket], buttons: Sequence[Item], *, warning: str = ""
 ) -> ui.LayoutView:
-    """One acknowledgement for several jobs. Nobody edits it, so it stays true when they are drawn."""
+    """One acknowledgement for several jobs. Nobody edits it: it stays true when they are drawn."""
     lines = [
         say("{title}: {value}", title=_job(t.job), value=plain(t.job.request.prompt, 80))
         for t in tickets

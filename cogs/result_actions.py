@@ -52,7 +52,7 @@ class Reporting(Protocol):
 class ResultActions(commands.Cog, name=RESULTS_COG):
     """Everything that can be done with a result."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - one parameter for each part
         self,
         requests: Requests,
         service: Service,

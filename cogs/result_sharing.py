@@ -114,7 +114,20 @@ class Sharing:
         key = (channel.id, job.id, index or 0)
         if key in self._favoured:
             raise InvalidRequest(say("This picture is in the gallery already."))
-        shown = _only(job, index)
+        self._remember(key)  # before it is there, so that two presses at once are one
+        try:
+            await self._post_to(channel, interaction, _only(job, index))
+        except BaseException:
+            self._favoured.pop(key, None)
+            raise
+        await say_privately(
+            interaction, say("It is in the gallery: {channel}", channel=channel.mention)
+        )
+
+    async def _post_to(
+        self, channel: discord.TextChannel, interaction: discord.Interaction[Any], shown: Job
+    ) -> None:
+        """Post it by the rules of the gallery. Raises NotAllowed."""
         covered = await self._is_covered_in(interaction, channel, shown)
         await interaction.response.defer(ephemeral=True, thinking=True)
 
@@ -133,10 +146,6 @@ class Sharing:
             raise NotAllowed(
                 say("The bot may not post in the gallery {channel}.", channel=channel.mention)
             ) from error
-        self._remember(key)
-        await say_privately(
-            interaction, say("It is in the gallery: {channel}", channel=channel.mention)
-        )
 
     async def _gallery(self, interaction: discord.Interaction[Any]) -> discord.TextChannel:
         policy = await self._settings.get(guild_of(interaction))

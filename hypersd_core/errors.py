@@ -16,7 +16,7 @@ allowed. The cause, where there is one, is chained for the log.
     ├── PresetChanged           somebody else changed the preset meanwhile
     ├── QueueFull               this user or guild has too many jobs waiting
     ├── NotAccepting            the operator is about to stop the bot
-    ├── QuotaSpent              this user or guild has drawn all that a day allows; knows when the next begins
+    ├── QuotaSpent              a day allows no more to this user or guild; knows the next day
     ├── JobsOpen                what needs finished jobs came before they were
     ├── JobNotFound             no such job, or its pictures are gone
     ├── NotAllowed              the job is another's, or the guild does not want it

@@ -338,7 +338,7 @@ async def test_what_was_drawn_by_locks_can_be_drawn_again(desk: Desk) -> None:
     ("field", "value"),
     [("model", "other"), ("steps", 3), ("guidance", 2.5), ("sampler", "ddim"), ("speed", "draft")],
 )
-async def test_a_button_does_not_open_locks(desk: Desk, field: str, value: object) -> None:
+async def test_a_button_does_not_open_locks(desk: Desk, field: str, value: Any) -> None:
     old = replace(await desk.one("a fox"), steps=7)
     await desk.preset(
         default=True, options=PromptFlags(**{field: value}), locked=frozenset({field})

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import aiohttp
@@ -27,11 +26,10 @@ NOWHERE = "http://127.0.0.1:1"
 
 
 @pytest.fixture(autouse=True)
-def _own_endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _own_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     """What ``sandbox_at`` changes of discord.py is put back."""
     monkeypatch.setattr(Route, "BASE", Route.BASE)
     monkeypatch.setattr(DiscordWebSocket, "DEFAULT_GATEWAY", DiscordWebSocket.DEFAULT_GATEWAY)
-    return
 
 
 async def looked_at(sandbox: Sandbox, folder: Path) -> dict[str, list[Check]]:

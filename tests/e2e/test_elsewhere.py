@@ -1,5 +1,6 @@
 """Results away from where they were drawn, and refusals that only their asker may read."""
 
+import asyncio
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -9,8 +10,8 @@ import pytest
 
 from tests.e2e.cards import custom_id, text_of
 from tests.e2e.drawing import drawn, png, shown
-from tests.e2e.results import EPHEMERAL, job_of, pressed, redrawn
-from tests.e2e.settings_card import fill
+from tests.e2e.results import EPHEMERAL, job_of, noted, pressed, redrawn
+from tests.e2e.settings_card import choose, fill
 from tests.e2e.test_picture_rules import NO_QUOTA, SUGGESTIVE, spoilers
 from tests.e2e.visitor import Visitor
 
@@ -52,3 +53,18 @@ async def test_a_refusal_after_a_picture_was_read_is_not_public(visitor: Visitor
     assert "Of your 0 pictures a day" in text_of(refusal)
     assert refusal["flags"] & EPHEMERAL
     await fill(visitor, "quotas", "quotas", NO_QUOTA)
+
+
+async def test_two_who_love_a_picture_at_once_post_it_once(visitor: Visitor) -> None:
+    await choose(visitor, "results", "gallery_channel_id", "pictures")
+    first = await drawn(visitor, "a man whom two love", steps=1)
+    people = [visitor.at(user=name) for name in ("mia", "ada")]
+    menus = [await pressed(person, first, "more") for person in people]
+    await visitor.fault("POST /channels/*/messages", retry_after=1)  # so that it takes a while
+    answers = await asyncio.gather(
+        *(noted(person, menu, "favourite") for person, menu in zip(people, menus, strict=True))
+    )
+    told = [text_of(answer) for answer in answers]
+    assert sum("is in the gallery already" in text for text in told) == 1, told
+    shown_there = [text_of(m) for m in await visitor.messages(channel="pictures")]
+    assert sum("a man whom two love" in text for text in shown_there) == 1
