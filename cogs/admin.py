@@ -72,8 +72,8 @@ class Admin(commands.Cog):
             await say_privately(
                 interaction,
                 say(
-                    "Paused. The job in hand is finished; requests are taken and wait until "
-                    "/admin resume."
+                    "Paused. The job in hand is still finished; requests are taken and wait until "
+                    "/admin resume. A restart ends the pause, unless HYPERSD_START_PAUSED is set."
                 ),
             )
 

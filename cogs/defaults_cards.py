@@ -51,7 +51,7 @@ def defaults_card(
     lists = _lists(presets, models)
     selects = [row(bind(_select(field, lists[field], defaults))) for field in lists]
     buttons = [
-        bind(ui.Button(label=say("Size, steps, words …"), custom_id=custom_id("form", "words"))),
+        bind(ui.Button(label=say("Size, steps, words…"), custom_id=custom_id("form", "words"))),
         bind(
             ui.Button(
                 label=say("Clear all"),

@@ -41,7 +41,7 @@ _LABELS = {
     Verb.LOCK: say("Lock"),
     Verb.EXPORT: say("Export"),
     Verb.HISTORY: say("History"),
-    Verb.DELETE: say("Delete …"),
+    Verb.DELETE: say("Delete…"),
     Verb.ERASE: say("Delete it"),
 }
 _STYLES = {

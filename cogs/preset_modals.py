@@ -47,7 +47,7 @@ def field_name(field: str) -> str:
         PROMPT: say("style"),
         NEGATIVE: say("negative prompt"),
         "name": say("name"),
-        "about": say("about"),
+        "about": say("description"),
         "locked": say("locked"),
     }
     return names.get(field) or flags.field_name(field)

@@ -17,7 +17,15 @@ _MAX_ENTRIES_CHARS = 2_500
 def several(lists: Sequence[WildcardList]) -> ui.LayoutView:
     """Names and sizes, as many as fit."""
     if not lists:
-        return card(MUTED, text(say("This server has no wildcard lists yet: /wildcard create.")))
+        return card(
+            MUTED,
+            text(
+                say(
+                    "This server has no wildcard lists yet; "
+                    "its admins make them with /wildcard create."
+                )
+            ),
+        )
     lines = [
         f"`__{each.name}__` {say_many('{n:,} entry', '{n:,} entries', len(each.entries))}"
         for each in lists

@@ -240,6 +240,7 @@ class FrontDesk:
         if earlier is not None:
             wish, about_it = wish_again(earlier, ask.options, self._library, start=ask.start)
             about_it = (say("This was read as the parameters of an earlier picture."), *about_it)
+            wish = _as_private_as(await self._rules.people.defaults(asker.user_id), wish)
             return [_Wished(merged=await self._held(wish, layers, asker), about_it=about_it)]
         if ask.is_again:
             return [await self._again(ask, asker, layers)]
@@ -345,6 +346,15 @@ def _filled(layer: Layer, lists: Mapping[str, Sequence[str]], seed: int) -> Laye
     if layer.prompt is None:
         return layer
     return dataclasses.replace(layer, prompt=pick(layer.prompt, lists, seed=seed).text)
+
+
+def _as_private_as(defaults: UserDefaults, wish: Wish) -> Wish:
+    """``wish`` with what its user wants of every result: who sees it does not make the picture."""
+    own, flags = defaults.options, wish.flags
+    private = own.private if flags.private is None else flags.private
+    spoiler = own.spoiler if flags.spoiler is None else flags.spoiler
+    flags = dataclasses.replace(flags, private=private, spoiler=spoiler)
+    return dataclasses.replace(wish, flags=flags)
 
 
 def _suffixed(wish: Wish, suffix: str) -> Wish:

@@ -34,6 +34,7 @@ from hypersd_core.policy import Caps
 from hypersd_core.request import GenerationRequest, Job, JobState, Origin
 from hypersd_core.stages import Stage, Waiting
 from hypersd_core.store import Store
+from hypersd_core.store.jobs import NewJob
 
 log = logging.getLogger(__name__)
 
@@ -135,7 +136,8 @@ class Service:
             await self._check_caps(orders[0].origin, len(orders), caps or self._caps)
             if admit is not None:
                 await admit(sum(self._line.estimate_ms(order.request) for order in orders))
-            tickets = [await self._accept(order) for order in orders]
+            jobs = await self._store.jobs.add([self._new(order) for order in orders])
+            tickets = [self._queued(job) for job in jobs]
         for ticket in tickets:
             log.info("job %d -> queued, %d before it", ticket.job.id, ticket.position)
         return tuple(tickets)
@@ -339,15 +341,17 @@ class Service:
                 )
             )
 
-    async def _accept(self, order: Order) -> Ticket:
-        job = await self._store.jobs.add(
-            order.request,
-            order.origin,
+    def _new(self, order: Order) -> NewJob:
+        return NewJob(
+            request=order.request,
+            origin=order.origin,
             parent_id=order.parent_id,
             preset=order.preset,
             weight=order.weight,
             estimate_ms=self._line.estimate_ms(order.request),
         )
+
+    def _queued(self, job: Job) -> Ticket:
         self._enqueue(job)
         stage = self._line.stage(job)
         assert isinstance(stage, Waiting)

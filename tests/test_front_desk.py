@@ -150,6 +150,12 @@ async def test_pasted_parameters_wear_no_style(desk: Desk) -> None:
     assert (request.prompt, request.seed) == ("a fox", 7)
 
 
+async def test_pasted_parameters_are_as_private_as_their_user_wants(desk: Desk) -> None:
+    await desk.rules.people.set_defaults(ALICE, UserDefaults(options=PromptFlags(private=True)))
+    text = "a fox\nSteps: 4, Sampler: TCD, CFG scale: 1, Seed: 7, Size: 64x64"
+    assert (await desk.desk.plan(Ask(text=text), ADA)).private
+
+
 async def test_an_unknown_preset_is_refused_by_name(desk: Desk) -> None:
     with pytest.raises(PresetNotFound, match="Ik"):
         await desk.one("a fox --preset Ik")

@@ -26,7 +26,7 @@ from hypersd_core.quotas import Quotas
 from hypersd_core.request import EncodedPicture, GenerationRequest, Job, JobState
 from hypersd_core.service import Order, Service
 from hypersd_core.store import Store
-from tests.jobs.sample_jobs import ALICE, GUILD, GradientEngine, a_request, an_origin
+from tests.jobs.sample_jobs import ALICE, GUILD, GradientEngine, a_request, added, an_origin
 
 ADMIN = 7
 Pixels = NDArray[np.uint8]
@@ -65,7 +65,7 @@ class Guild:
         await self.settings.update(GUILD, lambda p: replace(p, moderation=moderation), ADMIN)
 
     async def job(self, place: Place = Place.GENERAL) -> Job:
-        return await self.store.jobs.add(a_request(), ORIGINS[place])
+        return await added(self.store, a_request(), ORIGINS[place])
 
     async def happened(self) -> list[AuditAction]:
         return [entry.action for entry in (await self.moderation.log(GUILD)).entries]

@@ -21,7 +21,7 @@ from hypersd_core.privacy_archive import Archive
 from hypersd_core.request import Job, JobState, Picture, Source
 from hypersd_core.retention import Retention, Swept
 from hypersd_core.store import Store
-from tests.jobs.sample_jobs import ALICE, BOB, GUILD, OTHER_GUILD, a_request, an_origin
+from tests.jobs.sample_jobs import ALICE, BOB, GUILD, OTHER_GUILD, a_request, added, an_origin
 
 MIB = 2**20
 
@@ -40,7 +40,7 @@ def privacy(store: Store, tmp_path: Path) -> Privacy:
 async def a_made_job(store: Store, folder: Path, *, size: int = 1_000, **where: Any) -> Job:
     """A job whose picture is a file, not delivered yet."""
     request = where.pop("request", a_request(prompt="a private fox"))
-    job = await store.jobs.add(request, an_origin(**where))
+    job = await added(store, request, an_origin(**where))
     path = Path(str(job.id), "0.png")
     (folder / "pictures" / path.parent).mkdir(parents=True)
     (folder / "pictures" / path).write_bytes(os.urandom(size))
@@ -156,7 +156,7 @@ async def test_pictures_that_nobody_fetched_do_not_keep_a_person_from_being_eras
 
 async def test_a_waiting_job_does(store: Store, privacy: Privacy, tmp_path: Path) -> None:
     done = await a_job(store, tmp_path)
-    await store.jobs.add(a_request(), an_origin())
+    await added(store, a_request(), an_origin())
     with pytest.raises(JobsOpen):
         await privacy.erase(ALICE)
     assert folders(tmp_path) == {done.id}

@@ -11,7 +11,7 @@ import pytest
 from cogs.asking import may_moderate
 from cogs.queue import _can_look_into
 from hypersd_core.store import Store
-from tests.jobs.sample_jobs import BOB, GUILD, a_request, an_origin
+from tests.jobs.sample_jobs import BOB, GUILD, a_request, added, an_origin
 
 CHANNEL, THREAD, SECRET, SOMEWHERE, MODERATED = 5, 6, 7, 8, 9
 
@@ -74,7 +74,7 @@ async def test_what_is_in_a_private_thread_is_not_seen_from_outside(
     store: Store, guild: discord.Guild, where: int, is_seen: bool
 ) -> None:
     interaction: Any = SimpleNamespace(channel_id=1, guild=guild, user=_bob(guild))
-    job = await store.jobs.add(a_request(), an_origin(channel_id=where))
+    job = await added(store, a_request(), an_origin(channel_id=where))
     assert _can_look_into(job, interaction) == is_seen
     interaction.channel_id = where  # who is there sees it
     assert _can_look_into(job, interaction)
@@ -103,5 +103,5 @@ async def test_who_moderates_one_channel_does_not_moderate_the_others(
         permissions=channel.permissions_for(person),
         is_guild_integration=lambda: True,
     )
-    job = await store.jobs.add(a_request(), an_origin(channel_id=shown_in))
+    job = await added(store, a_request(), an_origin(channel_id=shown_in))
     assert may_moderate(interaction, job) == may

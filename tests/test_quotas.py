@@ -20,7 +20,7 @@ from hypersd_core.quotas import Quotas, Unit, Whose
 from hypersd_core.request import JobState
 from hypersd_core.store import Store
 from hypersd_core.store.database import as_text
-from tests.jobs.sample_jobs import ALICE, BOB, GUILD, a_request, an_origin
+from tests.jobs.sample_jobs import ALICE, BOB, GUILD, a_request, added, an_origin
 
 NOON = datetime(2030, 1, 2, 12, tzinfo=UTC)
 NEXT_DAY = datetime(2030, 1, 3, tzinfo=UTC)
@@ -62,7 +62,7 @@ class Bot:
             return [await self.add(request, origin, estimate_ms) for request in requests]
 
     async def add(self, request: Any, origin: Any, estimate_ms: int) -> int:
-        job = await self.store.jobs.add(request, origin, estimate_ms=estimate_ms)
+        job = await added(self.store, request, origin, estimate_ms=estimate_ms)
         async with self.store.quotas._database.transaction() as db:
             values = (as_text(self.clock()), job.id)
             await db.execute("UPDATE jobs SET created_at = ? WHERE id = ?", values)

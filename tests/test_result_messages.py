@@ -14,7 +14,7 @@ from hypersd_core.moderation.policy import Rating
 from hypersd_core.policy import GuildPolicy
 from hypersd_core.request import Job, JobState
 from hypersd_core.store import Store
-from tests.jobs.sample_jobs import ALICE, GUILD, a_request, an_origin
+from tests.jobs.sample_jobs import ALICE, GUILD, a_request, added, an_origin
 from tests.store.test_jobs import a_picture
 
 GENERAL = Asker(user_id=ALICE, guild_id=GUILD, channel_id=5)
@@ -38,7 +38,7 @@ def messages(store: Store) -> ResultMessages:
 
 async def drawn(store: Store, rating: str) -> Job:
     """A picture of an age-restricted channel."""
-    job = await store.jobs.add(a_request(), an_origin(is_age_restricted=True))
+    job = await added(store, a_request(), an_origin(is_age_restricted=True))
     return dataclasses.replace(
         job,
         state=JobState.DELIVERED,

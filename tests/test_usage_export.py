@@ -12,7 +12,7 @@ from hypersd_core.store import Store
 from hypersd_core.usage_export import COLUMNS, CsvFile, CsvWriter
 from hypersd_core.usage_reports import UsageReports
 from hypersd_core.usage_statistics import JobUsage, OfGuild, Span
-from tests.jobs.sample_jobs import ALICE, GUILD, a_request, an_origin
+from tests.jobs.sample_jobs import ALICE, GUILD, a_request, added, an_origin
 
 
 def a_job(job_id: int = 7, **changes: object) -> JobUsage:
@@ -72,8 +72,8 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 @pytest.mark.parametrize("limit_bytes", [10**6, 20_000])
 async def test_a_report_is_the_newest_jobs_of_all_pages(store: Store, limit_bytes: int) -> None:
     for _ in range(520):
-        await store.jobs.cancel((await store.jobs.add(a_request(), an_origin())).id)
-    other = await store.jobs.add(a_request(), an_origin(guild_id=None))
+        await store.jobs.cancel((await added(store, a_request(), an_origin())).id)
+    other = await added(store, a_request(), an_origin(guild_id=None))
     await store.jobs.cancel(other.id)
     reports = UsageReports(store)
     file = await reports.csv(OfGuild(guild_id=GUILD), Span.TODAY, limit_bytes=limit_bytes)
@@ -84,7 +84,7 @@ async def test_a_report_is_the_newest_jobs_of_all_pages(store: Store, limit_byte
 
 
 async def test_reports_are_as_of_their_clock(store: Store) -> None:
-    await store.jobs.cancel((await store.jobs.add(a_request(), an_origin())).id)
+    await store.jobs.cancel((await added(store, a_request(), an_origin())).id)
     tomorrow = UsageReports(store, now=lambda: datetime.now(UTC) + timedelta(days=1))
     scope = OfGuild(guild_id=GUILD)
     assert (await tomorrow.statistics(scope, Span.TODAY)).total.jobs == 0

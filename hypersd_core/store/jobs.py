@@ -37,46 +37,31 @@ class Recovered:
     failed: tuple[Job, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """A job to be added. ``parent_id`` is the job that it varies or repeats.
+
+    ``estimate_ms`` of the GPU count for its user's quota until they are measured.
+    """
+
+    request: GenerationRequest
+    origin: Origin
+    parent_id: int | None = None
+    preset: str = ""
+    weight: float = 1.0
+    estimate_ms: int = 0
+
+
 class JobTable:
     """Jobs with their pictures."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(
-        self,
-        request: GenerationRequest,
-        origin: Origin,
-        *,
-        parent_id: int | None = None,
-        preset: str = "",
-        weight: float = 1.0,
-        estimate_ms: int = 0,
-    ) -> Job:
-        """A new job in ``queued``. ``parent_id`` is the job that it varies or repeats.
-
-        ``estimate_ms`` of the GPU count for its user's quota until they are measured.
-        """
+    async def add(self, new: Sequence[NewJob]) -> tuple[Job, ...]:
+        """New jobs in ``queued``, all or none; their ids follow one another."""
         async with self._database.transaction() as db:
-            (row,) = await rows(
-                db,
-                """INSERT INTO jobs (parent_id, guild_id, user_id, channel_id, request, origin,
-                                     preset, weight, estimate_ms, created_at)
-                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *""",
-                (
-                    parent_id,
-                    origin.guild_id,
-                    origin.user_id,
-                    origin.channel_id,
-                    json.dumps(request.to_json()),
-                    json.dumps(origin.to_json()),
-                    preset,
-                    weight,
-                    estimate_ms,
-                    now(),
-                ),
-            )
-            return _job(row)
+            return tuple([await _added(db, job) for job in new])
 
     async def get(self, job_id: int) -> Job:
         """The job with its pictures. Raises JobNotFound."""
@@ -241,6 +226,28 @@ class JobTable:
             if found:
                 await _add_usage(db, values["job_id"], at)
             return bool(found)
+
+
+async def _added(db: aiosqlite.Connection, new: NewJob) -> Job:
+    (row,) = await rows(
+        db,
+        """INSERT INTO jobs (parent_id, guild_id, user_id, channel_id, request, origin,
+                             preset, weight, estimate_ms, created_at)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *""",
+        (
+            new.parent_id,
+            new.origin.guild_id,
+            new.origin.user_id,
+            new.origin.channel_id,
+            json.dumps(new.request.to_json()),
+            json.dumps(new.origin.to_json()),
+            new.preset,
+            new.weight,
+            new.estimate_ms,
+            now(),
+        ),
+    )
+    return _job(row)
 
 
 async def _jobs_in(db: aiosqlite.Connection, state: JobState) -> tuple[Job, ...]:

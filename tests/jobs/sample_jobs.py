@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from hypersd_core.errors import Cancelled
 from hypersd_core.jobs.gpu_thread import Pictures
-from hypersd_core.request import GenerationRequest, Origin
+from hypersd_core.request import GenerationRequest, Job, Origin
+from hypersd_core.store import Store
+from hypersd_core.store.jobs import NewJob
 from tests.any_request import make_request
 
 WAIT_S = 20
@@ -35,6 +37,12 @@ def an_origin(**changes: Any) -> Origin:
         "token_expires_at": datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC),
     }
     return Origin(**(values | changes))
+
+
+async def added(store: Store, request: GenerationRequest, origin: Origin, **more: Any) -> Job:
+    """One new job in ``store``."""
+    (job,) = await store.jobs.add([NewJob(request=request, origin=origin, **more)])
+    return job
 
 
 @dataclass

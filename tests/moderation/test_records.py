@@ -15,7 +15,16 @@ from hypersd_core.moderation.records import MAX_REASON_CHARS, Moderation, reason
 from hypersd_core.policy import DEFAULT, changes
 from hypersd_core.request import Job
 from hypersd_core.store import Store
-from tests.jobs.sample_jobs import ALICE, BOB, CAROL, GUILD, OTHER_GUILD, a_request, an_origin
+from tests.jobs.sample_jobs import (
+    ALICE,
+    BOB,
+    CAROL,
+    GUILD,
+    OTHER_GUILD,
+    a_request,
+    added,
+    an_origin,
+)
 
 NOW = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -50,7 +59,7 @@ def moderation(store: Store, clock: Clock) -> Moderation:
 
 
 async def a_job(store: Store, guild_id: int | None = GUILD) -> Job:
-    return await store.jobs.add(a_request(), an_origin(guild_id=guild_id))
+    return await added(store, a_request(), an_origin(guild_id=guild_id))
 
 
 async def actions(moderation: Moderation, guild_id: int | None = GUILD) -> list[AuditAction]:

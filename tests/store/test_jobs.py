@@ -1,6 +1,7 @@
 """The store on real files: what survives, what is refused, what a bad file says."""
 
 import asyncio
+import dataclasses
 import itertools
 import json
 import sqlite3
@@ -17,10 +18,10 @@ import pytest
 from hypersd_core.errors import JobNotFound, StoreError
 from hypersd_core.request import Job, JobState, Picture
 from hypersd_core.store import FILE_NAME, Store
-from hypersd_core.store.jobs import Waiting
+from hypersd_core.store.jobs import NewJob, Waiting
 from hypersd_core.store.migrations import MIGRATIONS
 from hypersd_core.usage_statistics import OfGuild, Span
-from tests.jobs.sample_jobs import ALICE, BOB, GUILD, OTHER_GUILD, a_request, an_origin
+from tests.jobs.sample_jobs import ALICE, BOB, GUILD, OTHER_GUILD, a_request, added, an_origin
 
 ROOT = Path(__file__).resolve().parents[2]
 MESSAGE = {"channel_id": 2**62 + 3, "message_id": 2**62 + 5}
@@ -46,7 +47,7 @@ def a_picture(index: int = 0) -> Picture:
 
 async def a_job_in(store: Store, state: JobState) -> Job:
     """A job that went to ``state`` on the ordinary way."""
-    job = await store.jobs.add(a_request(), an_origin())
+    job = await added(store, a_request(), an_origin())
     if state in (JobState.RUNNING, JobState.MADE, JobState.DELIVERED):
         assert await store.jobs.start(job.id)
     if state in (JobState.MADE, JobState.DELIVERED):
@@ -71,15 +72,15 @@ async def test_rows_survive_reopening(tmp_path: Path) -> None:
     request = a_request(prompt='"quoted" ☃ 狐', seed=2**32 - 1, guidance=2.5, count=2)
     origin = an_origin(guild_id=None, private=True, locale="de")
     async with Store.open(tmp_path) as store:
-        parent = await store.jobs.add(a_request(), an_origin())
-        added = await store.jobs.add(request, origin, parent_id=parent.id)
-        await store.jobs.start(added.id)
-        await store.jobs.finish(added.id, 1, [a_picture(1), a_picture(0)], 310)
+        parent = await added(store, a_request(), an_origin())
+        stored = await added(store, request, origin, parent_id=parent.id)
+        await store.jobs.start(stored.id)
+        await store.jobs.finish(stored.id, 1, [a_picture(1), a_picture(0)], 310)
     async with Store.open(tmp_path) as store:
-        job = await store.jobs.get(added.id)
+        job = await store.jobs.get(stored.id)
     assert (job.request, job.origin, job.parent_id) == (request, origin, parent.id)
     assert (job.state, job.attempt, job.gpu_ms) == (JobState.MADE, 1, 310)
-    assert job.created_at == added.created_at
+    assert job.created_at == stored.created_at
     assert job.pictures == (a_picture(0), a_picture(1))
 
 
@@ -124,7 +125,7 @@ async def test_exactly_the_legal_transitions_happen(
 
 
 async def test_start_counts_attempts_and_put_back_takes_one_off(store: Store) -> None:
-    job = await store.jobs.add(a_request(), an_origin())
+    job = await added(store, a_request(), an_origin())
     started = await store.jobs.start(job.id)
     assert started is not None
     assert (job.attempt, started.attempt) == (0, 1)
@@ -167,7 +168,7 @@ async def test_a_cancelled_task_leaves_no_half_transaction(store: Store, tmp_pat
             await asyncio.sleep(0)
         task.cancel()
         await asyncio.wait([task])
-        assert await store.jobs.add(a_request(), an_origin())
+        assert await added(store, a_request(), an_origin())
     differing = """SELECT jobs.id FROM jobs LEFT JOIN usage ON usage.job_id = jobs.id
                    WHERE (state = 'failed') != (outcome IS NOT NULL)"""
     assert rows(tmp_path, differing) == []
@@ -219,8 +220,17 @@ async def test_an_ended_job_leaves_one_row_of_usage(store: Store, tmp_path: Path
     ]
 
 
+async def test_of_several_new_jobs_all_are_added_or_none(store: Store, tmp_path: Path) -> None:
+    good = NewJob(request=a_request(), origin=an_origin())
+    with pytest.raises(StoreError):
+        await store.jobs.add([good, dataclasses.replace(good, weight=0)])
+    assert rows(tmp_path, "SELECT id FROM jobs") == []
+    added = await store.jobs.add([good, good, good])
+    assert [job.id for job in added] == list(range(added[0].id, added[0].id + 3))
+
+
 async def test_a_blocked_job_is_told_from_one_that_broke(store: Store, tmp_path: Path) -> None:
-    job = await store.jobs.add(a_request(), an_origin(), preset="Ink")
+    job = await added(store, a_request(), an_origin(), preset="Ink")
     await store.jobs.start(job.id)
     assert await store.jobs.fail(job.id, "Not here.", blocked=True)
     assert (await store.jobs.get(job.id)).blocked
@@ -262,7 +272,7 @@ async def test_open_jobs_are_those_without_an_end(store: Store) -> None:
 async def test_only_queued_jobs_count_as_waiting(store: Store) -> None:
     await a_job_in(store, JobState.RUNNING)
     for user_id, guild_id in ((ALICE, GUILD), (ALICE, OTHER_GUILD), (BOB, GUILD), (BOB, None)):
-        await store.jobs.add(a_request(), an_origin(user_id=user_id, guild_id=guild_id))
+        await added(store, a_request(), an_origin(user_id=user_id, guild_id=guild_id))
     assert await store.jobs.waiting_count(ALICE, GUILD) == Waiting(user=2, guild=2)
     assert await store.jobs.waiting_count(BOB, None) == Waiting(user=2, guild=0)
 
@@ -312,7 +322,7 @@ async def test_a_failing_migration_leaves_the_version_before_it(
     good = "CREATE TABLE second (id INTEGER) STRICT;"
     monkeypatch.setattr("hypersd_core.store.database.MIGRATIONS", (*MIGRATIONS, good))
     async with Store.open(tmp_path) as store:
-        assert await store.jobs.add(a_request(), an_origin())
+        assert await added(store, a_request(), an_origin())
     assert rows(tmp_path, "PRAGMA user_version") == [{"user_version": len(MIGRATIONS) + 1}]
 
 

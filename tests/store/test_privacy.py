@@ -16,7 +16,7 @@ from hypersd_core.request import Job, JobState, Picture, Source
 from hypersd_core.store import FILE_NAME, Store
 from hypersd_core.store.privacy import ABOUT, ERASED, EXPIRED, INPUTS_IN_USE, JOBS_OF, OVERDUE
 from hypersd_core.usage_statistics import OfGuild, OfUser, Span
-from tests.jobs.sample_jobs import ALICE, BOB, GUILD, OTHER_GUILD, a_request, an_origin
+from tests.jobs.sample_jobs import ALICE, BOB, GUILD, OTHER_GUILD, a_request, added, an_origin
 
 SECRET = "a very private fox"
 NAME = f"{'a' * 64}.png"
@@ -46,7 +46,7 @@ async def delivered(store: Store, user_id: int = ALICE, guild_id: int | None = G
     source = Source(picture=NAME, mask=MASK, strength=0.5)
     request = a_request(prompt=SECRET, negative=SECRET, notes=(SECRET,), source=source)
     origin = an_origin(user_id=user_id, guild_id=guild_id, token=f"{SECRET} token")
-    job = await store.jobs.add(request, origin)
+    job = await added(store, request, origin)
     await store.jobs.start(job.id)
     await store.jobs.finish(job.id, 1, [a_picture()], 300)
     await store.jobs.deliver(job.id, 2**62 + 3, 2**62 + 5)
@@ -123,7 +123,7 @@ async def test_an_erasure_gives_no_quota_back(store: Store) -> None:
 @pytest.mark.parametrize("state", [JobState.QUEUED, JobState.RUNNING, JobState.MADE])
 async def test_nothing_is_erased_while_a_job_is_open(store: Store, state: JobState) -> None:
     done = await delivered(store)
-    open_job = await store.jobs.add(a_request(), an_origin())
+    open_job = await added(store, a_request(), an_origin())
     if state is not JobState.QUEUED:
         await store.jobs.start(open_job.id)
     if state is JobState.MADE:
@@ -194,7 +194,7 @@ async def test_all_that_is_stored_is_told_but_the_secrets_of_the_bot(
 async def test_old_jobs_expire_guild_by_guild_in_batches(store: Store) -> None:
     ids = [(await delivered(store)).id for _ in range(3)]
     other = await delivered(store, guild_id=None)
-    waiting = await store.jobs.add(a_request(), an_origin())
+    waiting = await added(store, a_request(), an_origin())
     now = datetime.now(UTC)
     assert set(await store.privacy.guilds()) == {GUILD, None}
     before = now + timedelta(seconds=1)
@@ -219,7 +219,7 @@ async def test_input_pictures_are_in_use_until_their_last_job_is_gone(store: Sto
     assert await store.privacy.inputs_in_use() == frozenset()
     await delivered(store)
     await delivered(store, user_id=BOB)
-    await store.jobs.add(a_request(), an_origin())
+    await added(store, a_request(), an_origin())
     assert await store.privacy.inputs_in_use() == {NAME, MASK}
     await store.privacy.erase(BOB, datetime.now(UTC))
     assert await store.privacy.inputs_in_use() == {NAME, MASK}

@@ -12,7 +12,7 @@ from hypersd_core.request import Job
 from hypersd_core.store import FILE_NAME, Store
 from hypersd_core.store.database import as_text, rows
 from hypersd_core.store.quotas import BY_USER, IN_GUILD, KEEP, Spent, SpentToday, next_day
-from tests.jobs.sample_jobs import ALICE, BOB, GUILD, OTHER_GUILD, a_request, an_origin
+from tests.jobs.sample_jobs import ALICE, BOB, GUILD, OTHER_GUILD, a_request, added, an_origin
 
 NOON = datetime(2030, 1, 2, 12, tzinfo=UTC)
 NOTHING = Spent(pictures=0, gpu_ms=0)
@@ -35,7 +35,7 @@ async def a_job(
 ) -> Job:
     """A job in ``queued``, asked for at that time."""
     origin = an_origin(user_id=user_id, guild_id=guild_id)
-    job = await store.jobs.add(a_request(count=count), origin, estimate_ms=estimate_ms)
+    job = await added(store, a_request(count=count), origin, estimate_ms=estimate_ms)
     async with store.quotas._database.transaction() as db:
         await db.execute("UPDATE jobs SET created_at = ? WHERE id = ?", (as_text(at), job.id))
     return job

@@ -15,7 +15,7 @@ from hypersd_core.store import FILE_NAME, Store
 from hypersd_core.store.database import rows
 from hypersd_core.store.usage import QUERIES
 from hypersd_core.usage_statistics import JobUsage, OfGuild, OfUser, Scope, Span, Statistics, Sums
-from tests.jobs.sample_jobs import ALICE, BOB, GUILD, OTHER_GUILD, a_request, an_origin
+from tests.jobs.sample_jobs import ALICE, BOB, GUILD, OTHER_GUILD, a_request, added, an_origin
 
 TODAY = date(2026, 11, 23)
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -202,11 +202,11 @@ async def test_pages_list_every_job_once_the_newest_first(store: Store, tmp_path
 
 
 async def test_the_jobs_table_writes_what_is_counted_here(store: Store) -> None:
-    done = await store.jobs.add(a_request(), an_origin(), preset="fox")
+    done = await added(store, a_request(), an_origin(), preset="fox")
     await store.jobs.start(done.id)
     await store.jobs.finish(done.id, 1, [], 310)
     await store.jobs.deliver(done.id, 1, 1)
-    blocked = await store.jobs.add(a_request(), an_origin())
+    blocked = await added(store, a_request(), an_origin())
     await store.jobs.fail(blocked.id, "It was blocked.", blocked=True)
     today = datetime.now(UTC).date()
     statistics = await store.usage.statistics(HERE, Span.TODAY, today)
@@ -221,7 +221,7 @@ async def test_counting_sees_one_moment_and_keeps_nobody_from_writing(store: Sto
     database = store.usage._database
     async with database.reading() as db:
         before = await rows(db, "SELECT count(*) AS jobs FROM usage")
-        job = await store.jobs.add(a_request(), an_origin())
+        job = await added(store, a_request(), an_origin())
         await store.jobs.cancel(job.id)
         assert await rows(db, "SELECT count(*) AS jobs FROM usage") == before
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
