@@ -90,7 +90,7 @@ class PictureChanges:
             picture, upscaler = self._inputs.keep(pixels), self._upscaler()
             return redrawing.upscaled(job.request, index, picture, upscaler=upscaler, reach=reach)
         size = reach.fitted(job.request.final_size)
-        return self._outpainted(job.request, _canvas(change, pixels, size, reach))
+        return self._outpainted(job.request, _canvas(change, pixels, size, reach), reach)
 
     def _again(self, job: Job, index: int | None) -> GenerationRequest:
         """A job that failed is only tried again, unless what it drew was the reason."""
@@ -99,7 +99,9 @@ class PictureChanges:
         count = None if index is None else 1
         return redrawing.rerolled(job.request, seed=self._any_seed(), count=count)
 
-    def _outpainted(self, request: GenerationRequest, canvas: Canvas) -> GenerationRequest:
+    def _outpainted(
+        self, request: GenerationRequest, canvas: Canvas, reach: Reach
+    ) -> GenerationRequest:
         height, width = canvas.mask.shape
         return redrawing.outpainted(
             request,
@@ -107,6 +109,7 @@ class PictureChanges:
             self._inputs.keep(canvas.mask),
             size=(width, height),
             seed=self._any_seed(),
+            reach=reach,
         )
 
     def _upscaler(self) -> str:

@@ -61,10 +61,14 @@ class Side(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Reach:
-    """How large a picture a model draws well: a side and an area, in pixels."""
+    """How large a picture a model draws well: a side and an area, in pixels.
+
+    A model that is not ``is_large`` knows nothing but its whole small pictures.
+    """
 
     side_px: int
     pixels: int
+    is_large: bool = True
 
     @classmethod
     def of(cls, recipe: Recipe | None, request: GenerationRequest) -> Self:
@@ -74,7 +78,8 @@ class Reach:
             return cls(side_px=max(width, height), pixels=width * height)
         is_large = max(recipe.width, recipe.height) >= _LEAST_LARGE_PX
         own = round(recipe.width * recipe.height * _ROUNDING)
-        return cls(side_px=recipe.max_side_px, pixels=recipe.max_side_px**2 if is_large else own)
+        pixels = recipe.max_side_px**2 if is_large else own
+        return cls(side_px=recipe.max_side_px, pixels=pixels, is_large=is_large)
 
     def has(self, size: tuple[int, int]) -> bool:
         """Whether ``size`` is within reach."""
@@ -158,11 +163,27 @@ def upscaled(
 
 
 def outpainted(
-    request: GenerationRequest, canvas: str, mask: str, *, size: tuple[int, int], seed: int
+    request: GenerationRequest,
+    canvas: str,
+    mask: str,
+    *,
+    size: tuple[int, int],
+    seed: int,
+    reach: Reach,
 ) -> GenerationRequest:
-    """What is white in ``mask`` drawn on ``canvas``, with the same words; as many as before."""
+    """What is white in ``mask`` drawn on ``canvas``, with the same words; as many as before.
+
+    The notes say where the model of ``reach`` cannot be expected to do it well.
+    """
     source = Source(picture=canvas, mask=mask, strength=1)
-    return _from(source, request, size=size, seed=seed)
+    larger = _from(source, request, size=size, seed=seed)
+    if reach.is_large:
+        return larger
+    note = say(
+        "{model} was made for small whole pictures, so what is drawn around this one may not fit.",
+        model=request.model,
+    )
+    return dataclasses.replace(larger, notes=(note,))
 
 
 def zoomed_out(picture: NDArray[np.uint8], size: tuple[int, int], factor: float) -> Canvas:

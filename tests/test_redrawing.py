@@ -155,7 +155,18 @@ def test_a_square_has_the_longer_side_and_the_picture_in_its_middle() -> None:
 
 def test_outpainting_draws_all_of_its_mask_with_the_same_words() -> None:
     request = make_request(count=2, variation=Variation(seed=1, strength=1))
-    out = redrawing.outpainted(request, PICTURE, "b" * 64 + ".png", size=(96, 64), seed=9)
+    out = redrawing.outpainted(
+        request, PICTURE, "b" * 64 + ".png", size=(96, 64), seed=9, reach=LARGE
+    )
     assert out.source == Source(picture=PICTURE, mask="b" * 64 + ".png", strength=1)
     assert (out.width, out.height, out.seed, out.count) == (96, 64, 9, 2)
     assert (out.prompt, out.variation) == (request.prompt, None)
+
+
+def test_outpainting_with_a_model_of_small_pictures_says_what_to_expect() -> None:
+    small = Reach(side_px=128, pixels=64**2, is_large=False)
+    request, mask = portrait(model="m"), "b" * 64 + ".png"
+    (note,) = redrawing.outpainted(request, PICTURE, mask, size=(64, 64), seed=9, reach=small).notes
+    assert note.startswith("m was made for small whole pictures")
+    large = redrawing.outpainted(request, PICTURE, mask, size=(64, 64), seed=9, reach=LARGE)
+    assert large.notes == ()
