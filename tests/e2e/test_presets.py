@@ -279,7 +279,7 @@ async def test_only_who_manages_the_server_is_offered_to_change_presets(visitor:
 async def test_ids_of_buttons_mean_nothing_elsewhere_or_to_others(visitor: Visitor) -> None:
     await made(visitor, **SIMPLE | {"name": "Mine"})
     message = await asked(visitor, "preset show", name="Mine")
-    delete = pressing(message, "Delete …")
+    delete = pressing(message, "Delete…")
     there = visitor.at(channel="drawings")
     other = await asked(there, "preset show", name="Photo")
     for user, channel, card_id in (
