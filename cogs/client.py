@@ -10,7 +10,7 @@ from cogs.answers import report
 from cogs.batch_buttons import CancelBatch, ConfirmDraft
 from cogs.defaults import DefaultsCommands, DefaultsItem
 from cogs.delivery import Delivery
-from cogs.describe import DescribeCommand, DrawDescribed, RemixDescribed
+from cogs.describe import DescribeCommand, DescribedButton
 from cogs.imagine import Imagine
 from cogs.moderation import ModerationCommands
 from cogs.moderation_buttons import BlockedButton, LogButton, ReportButton
@@ -90,7 +90,7 @@ class Bot(commands.AutoShardedBot):
         self.add_dynamic_items(*preset_buttons.ITEMS, *queue_buttons.ITEMS)
         self.add_dynamic_items(UsageButton, EraseButton)
         self.add_dynamic_items(ReportButton, LogButton, BlockedButton)
-        self.add_dynamic_items(SettingsItem, DefaultsItem, DrawDescribed, RemixDescribed)
+        self.add_dynamic_items(SettingsItem, DefaultsItem, DescribedButton)
 
     async def _add_results(self, requests: Requests) -> None:
         """What can be done with results."""

@@ -4,9 +4,8 @@ Custom ids read ``defaults:version:kind:name`` and mean whoever uses them.
 """
 
 import dataclasses
-import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, Self, cast
+from typing import Any
 
 import discord
 from discord import app_commands, ui
@@ -14,7 +13,7 @@ from discord.ext import commands
 
 from cogs.answers import answer, refusing
 from cogs.asking import guild_of
-from cogs.cards import Item
+from cogs.card_items import CardItem
 from cogs.choices import choices
 from cogs.defaults_cards import (
     MACROS,
@@ -48,35 +47,10 @@ _FORM = r"defaults:1:form:words"
 _CLEARABLE = [app_commands.Choice(name=name, value=name) for name in (*FIELDS, SUFFIX, MACROS)]
 
 
-class Choosing(Protocol):
-    """What the parts of the card ask for; the cog answers."""
+class DefaultsItem(CardItem, template=r"defaults:1:(?P<kind>choose|form|clear):(?P<name>[a-z]+)"):
+    """Any button or select of the card."""
 
-    async def press(
-        self, interaction: discord.Interaction[Any], kind: str, name: str, values: Sequence[str]
-    ) -> None:
-        """Write what was chosen, open the form, or clear all."""
-
-
-class DefaultsItem(
-    ui.DynamicItem[Item], template=r"defaults:1:(?P<kind>choose|form|clear):(?P<name>[a-z]+)"
-):
-    """Any button or select of the card; rebuilt from its custom id whenever it is used."""
-
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction, item: ui.Item[Any], _match: re.Match[str], /
-    ) -> Self:
-        """The part of the card that has this id."""
-        return cls(item)
-
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        """Hand it on: discord.py builds these, so the cog is looked up by name."""
-        match = self.template.fullmatch(self.custom_id)
-        assert match is not None, "the template is what brought it here"
-        data = cast(Mapping[str, Any], interaction.data)
-        async with refusing(interaction):
-            cog = cast(Choosing, interaction.client.get_cog(DEFAULTS_COG))
-            await cog.press(interaction, match["kind"], match["name"], data.get("values", ()))
+    cog_name = DEFAULTS_COG
 
 
 class DefaultsCommands(commands.Cog, name=DEFAULTS_COG):

@@ -46,53 +46,40 @@ class Drawing(Protocol):
         """Open what the card's file says in a form."""
 
 
-class DrawDescribed(ui.DynamicItem[ui.Button[ui.LayoutView]], template=r"describe:1:draw"):
-    """Draws what was described, for whoever looks at the card."""
+class DescribedButton(
+    ui.DynamicItem[ui.Button[ui.LayoutView]], template=r"describe:1:(?P<verb>draw|remix)"
+):
+    """What is done with what was described, for whoever looks at the card."""
 
-    def __init__(self) -> None:
+    def __init__(self, verb: str) -> None:
+        is_draw = verb == "draw"
         super().__init__(
             ui.Button(
-                label=say("Draw this again"),
-                style=discord.ButtonStyle.primary,
-                custom_id="describe:1:draw",
+                label=say("Draw this again") if is_draw else say("Remix"),
+                style=discord.ButtonStyle.primary if is_draw else discord.ButtonStyle.secondary,
+                custom_id=f"describe:1:{verb}",
             )
         )
+        self._verb = verb
 
     @classmethod
     async def from_custom_id(
-        cls, _interaction: discord.Interaction, _item: ui.Item[Any], _match: re.Match[str], /
+        cls, _interaction: discord.Interaction, _item: ui.Item[Any], match: re.Match[str], /
     ) -> Self:
         """The button that has this id."""
-        return cls()
+        return cls(match["verb"])
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Hand the press on."""
+        drawing = _drawing(interaction)
+        act = drawing.draw_again if self._verb == "draw" else drawing.remix
         async with refusing(interaction):
-            await _drawing(interaction).draw_again(interaction)
-
-
-class RemixDescribed(ui.DynamicItem[ui.Button[ui.LayoutView]], template=r"describe:1:remix"):
-    """Opens what was described in a form."""
-
-    def __init__(self) -> None:
-        super().__init__(ui.Button(label=say("Remix"), custom_id="describe:1:remix"))
-
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction, _item: ui.Item[Any], _match: re.Match[str], /
-    ) -> Self:
-        """The button that has this id."""
-        return cls()
-
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        """Hand the press on."""
-        async with refusing(interaction):
-            await _drawing(interaction).remix(interaction)
+            await act(interaction)
 
 
 def described_buttons() -> list[Item]:
     """What can be done with a picture that tells how it was made."""
-    return [DrawDescribed(), RemixDescribed()]
+    return [DescribedButton("draw"), DescribedButton("remix")]
 
 
 class DescribeCommand(commands.Cog, name=DESCRIBE_COG):

@@ -4,18 +4,17 @@ Custom ids read ``settings:version:kind:name``; nothing is kept between two pres
 forms outlive restarts. Who may change anything is asked of every interaction anew.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, Self, cast
+from typing import Any
 
 import discord
-from discord import app_commands, ui
+from discord import app_commands
 from discord.ext import commands
 
 from cogs import settings_forms
 from cogs.answers import answer, refusing
 from cogs.asking import guild_of
-from cogs.cards import Item
+from cogs.card_items import CardItem
 from cogs.forms import MAX_TITLE_CHARS, Field, as_typed, form, sent_form, values_of
 from cogs.settings_cards import custom_id, settings_card
 from cogs.settings_fields import ROLE, SETTINGS, Choice, Page, Picks, Setting, Typed
@@ -32,35 +31,10 @@ _PAGE_OF: Mapping[str, Page] = {
 } | {ROLE: Page.QUOTAS}
 
 
-class Choosing(Protocol):
-    """What the parts of the card ask for; the cog answers."""
+class SettingsItem(CardItem, template=r"settings:1:(?P<kind>page|choose|form):(?P<name>[a-z_-]+)"):
+    """Any button or select of the card."""
 
-    async def press(
-        self, interaction: discord.Interaction[Any], kind: str, name: str, values: Sequence[str]
-    ) -> None:
-        """Show a page, write what was chosen, or open a form."""
-
-
-class SettingsItem(
-    ui.DynamicItem[Item], template=r"settings:1:(?P<kind>page|choose|form):(?P<name>[a-z_-]+)"
-):
-    """Any button or select of the card; rebuilt from its custom id whenever it is used."""
-
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction, item: ui.Item[Any], _match: re.Match[str], /
-    ) -> Self:
-        """The part of the card that has this id."""
-        return cls(item)
-
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        """Hand it on: discord.py builds these, so the cog is looked up by name."""
-        match = self.template.fullmatch(self.custom_id)
-        assert match is not None, "the template is what brought it here"
-        data = cast(Mapping[str, Any], interaction.data)
-        async with refusing(interaction):
-            cog = cast(Choosing, interaction.client.get_cog(SETTINGS_COG))
-            await cog.press(interaction, match["kind"], match["name"], data.get("values", ()))
+    cog_name = SETTINGS_COG
 
 
 class SettingsCommand(commands.Cog, name=SETTINGS_COG):

@@ -17,7 +17,7 @@ from hypersd_core.library import Choice, Library
 from hypersd_core.models import Family
 from hypersd_core.notes import notes
 from hypersd_core.pasted import pasted, wish_again
-from hypersd_core.prompt import LoraTag, split_loras
+from hypersd_core.prompt import LoraTag, refuse_loras, split_loras
 from hypersd_core.recipes import MAX_RATIO, Recipe
 from hypersd_core.request import (
     LANCZOS,
@@ -75,7 +75,7 @@ def compose_wish(
     one that cannot be drawn with.
     """
     chosen = wish.flags
-    _refuse_loras(chosen.negative or "")
+    refuse_loras(chosen.negative or "")
     model = library.model(chosen.model)
     prompt, tags = split_loras(wish.prompt, lambda name: _scale(library.lora(name)))
     loras = [library.lora(tag.name) for tag in tags]
@@ -222,17 +222,6 @@ def _check_loras(loras: Sequence[Choice], model: Choice) -> None:
                     name=lora.file.name,
                 )
             )
-
-
-def _refuse_loras(negative: str) -> None:
-    if tags := split_loras(negative)[1]:
-        raise InvalidRequest(
-            say(
-                "The LoRA {name} stands in the negative prompt: a LoRA changes the whole model, so "
-                "write it in the prompt.",
-                name=tags[0].name,
-            )
-        )
 
 
 def _scale(lora: Choice) -> float:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,26 +68,9 @@ class Doors:
             per_user=settings.max_waiting_per_user, per_guild=settings.max_waiting_per_guild
         )
         classifier = ImageClassifier() if settings.image_classifier else None
-        pictures_folder = settings.local_dir / "pictures"
-
-        def encode(
-            pixels: NDArray[np.uint8], request: GenerationRequest, index: int
-        ) -> EncodedPicture:
-            return encode_picture(pixels, request, index, hashes=workshop.known_hashes(request))
-
-        service = Service(
-            store,
-            worker,
-            pictures_folder=pictures_folder,
-            encode=encode,
-            load_pictures=workshop.load_pictures,
-            review=PictureReview(rules.settings, rules.moderation, classifier),
-            ms_per_unit=_GUESSED_MS_PER_UNIT,
-            caps=caps,
-            watcher=watcher,
-        )
-        if settings.start_paused:
-            service.pause()
+        review = PictureReview(rules.settings, rules.moderation, classifier)
+        service = _service(settings, workshop, worker, store, review, caps, watcher)
+        pictures_folder = _pictures_folder(settings)
         return cls(
             workshop=workshop,
             service=service,
@@ -108,6 +92,38 @@ class Doors:
             operations=Operations(settings, workshop.library, rules.presets),
             classifier=classifier,
         )
+
+
+def _service(
+    settings: Settings,
+    workshop: Workshop,
+    worker: GpuThread,
+    store: Store,
+    review: PictureReview,
+    caps: Caps,
+    watcher: Watcher,
+) -> Service:
+    def encode(pixels: NDArray[np.uint8], request: GenerationRequest, index: int) -> EncodedPicture:
+        return encode_picture(pixels, request, index, hashes=workshop.known_hashes(request))
+
+    service = Service(
+        store,
+        worker,
+        pictures_folder=_pictures_folder(settings),
+        encode=encode,
+        load_pictures=workshop.load_pictures,
+        review=review,
+        ms_per_unit=_GUESSED_MS_PER_UNIT,
+        caps=caps,
+        watcher=watcher,
+    )
+    if settings.start_paused:
+        service.pause()
+    return service
+
+
+def _pictures_folder(settings: Settings) -> Path:
+    return settings.local_dir / "pictures"
 
 
 def _rules(settings: Settings, store: Store, operator: GuildPolicy) -> Rules:

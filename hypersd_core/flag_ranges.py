@@ -9,7 +9,7 @@ import re
 from hypersd_core.errors import InvalidRequest
 from hypersd_core.flags import PromptFlags, field_name
 from hypersd_core.i18n import say
-from hypersd_core.prompt import check_brackets, split_loras
+from hypersd_core.prompt import check_brackets, refuse_loras, split_loras
 from hypersd_core.recipes import Recipe, speed_named
 from hypersd_core.request import (
     MAX_SIDE_PX,
@@ -44,23 +44,12 @@ def check_flags(flags: PromptFlags, *, prompt: str = "anything") -> None:
     """
     check_brackets(prompt, name=say("prompt"))
     check_brackets(flags.negative or "", name=say("negative prompt"))
-    _check_loras(prompt, flags.negative or "")
+    split_loras(prompt)
+    refuse_loras(flags.negative or "")
     _check_names(flags)
     _check_speed(flags)
     _try(flags, prompt)
     _try_parts(flags)
-
-
-def _check_loras(prompt: str, negative: str) -> None:
-    split_loras(prompt)
-    if tags := split_loras(negative)[1]:
-        raise InvalidRequest(
-            say(
-                "The LoRA {name} stands in the negative prompt: a LoRA changes the whole model, so "
-                "write it in the prompt.",
-                name=tags[0].name,
-            )
-        )
 
 
 def _check_names(flags: PromptFlags) -> None:

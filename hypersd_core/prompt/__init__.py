@@ -28,7 +28,7 @@ from hypersd_core.prompt.attention import (
 )
 from hypersd_core.prompt.chunks import Chunk, chunk_prompt
 from hypersd_core.prompt.editing import prompt_notes, texts_by_step
-from hypersd_core.prompt.lora_tags import LoraTag, split_loras
+from hypersd_core.prompt.lora_tags import LoraTag, refuse_loras, split_loras
 
 __all__ = [
     "BREAK",
@@ -40,6 +40,7 @@ __all__ = [
     "escape",
     "parse_attention",
     "prompt_notes",
+    "refuse_loras",
     "split_loras",
     "texts_by_step",
 ]

@@ -56,6 +56,18 @@ def split_loras(
     return _TAGS.sub(_separator, text), tags
 
 
+def refuse_loras(negative: str) -> None:
+    """Raise InvalidRequest if the negative prompt names a LoRA."""
+    if tags := split_loras(negative)[1]:
+        raise InvalidRequest(
+            say(
+                "The LoRA {name} stands in the negative prompt: a LoRA changes the whole model, so "
+                "write it in the prompt.",
+                name=tags[0].name,
+            )
+        )
+
+
 def _read(found: re.Match[str], weight_of: Callable[[str], float]) -> LoraTag:
     if found["kind"].lower() == "hypernet":
         raise InvalidRequest(

@@ -15,7 +15,6 @@ from tests.e2e.visitor import Visitor
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("bot")]
 
-EPHEMERAL = 1 << 6
 STATE = "SELECT state FROM jobs WHERE json_extract(request, '$.prompt') = ?"
 
 
@@ -41,14 +40,7 @@ async def bot(
 
 async def said(visitor: Visitor, command: str, **options: object) -> str:
     """What is answered, privately."""
-    answer = await visitor.command(command, **options)
-    message = await visitor.until(
-        lambda m: m["id"] == answer["message"] and text_of(m) != "",
-        user=visitor.user,
-        channel=visitor.channel,
-    )
-    assert message["flags"] & EPHEMERAL
-    return text_of(message)
+    return text_of(await visitor.answered(command, **options))
 
 
 async def test_a_bot_that_starts_paused_draws_nothing_before_it_is_told_to(

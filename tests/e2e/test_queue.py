@@ -54,14 +54,7 @@ async def queue(visitor: Visitor) -> Json:
 
 async def sentence(visitor: Visitor, command: str, **options: object) -> str:
     """What a command answers, privately."""
-    answer = await visitor.command(command, **options)
-    message = await visitor.until(
-        lambda m: m["id"] == answer["message"] and text_of(m) != "",
-        user=visitor.user,
-        channel=visitor.channel,
-    )
-    assert message["flags"] & EPHEMERAL
-    return text_of(message)
+    return text_of(await visitor.answered(command, **options))
 
 
 async def until_shown(visitor: Visitor, message_id: str) -> Json:

@@ -10,20 +10,7 @@ from tests.sandbox.page_client import Json
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("bot")]
 
-EPHEMERAL = 1 << 6
 FILE = 13
-
-
-async def said(visitor: Visitor, command: str, **options: object) -> Json:
-    """The private answer to a command."""
-    answer = await visitor.command(command, **options)
-    message = await visitor.until(
-        lambda m: m["id"] == answer["message"] and text_of(m) != "",
-        user=visitor.user,
-        channel=visitor.channel,
-    )
-    assert message["flags"] & EPHEMERAL
-    return message
 
 
 async def create(visitor: Visitor, name: str, entries: str) -> Json:
@@ -46,9 +33,9 @@ async def test_a_list_is_written_in_a_form_and_picked_from(visitor: Visitor) -> 
 
 async def test_everybody_sees_the_lists(visitor: Visitor) -> None:
     await create(visitor, "hats", "top hat")
-    text = text_of(await said(visitor.at(user="ben"), "wildcards"))
+    text = text_of(await visitor.at(user="ben").answered("wildcards"))
     assert "`__hats__` 1 entry" in text
-    assert text_of(await said(visitor, "wildcard list")) == text
+    assert text_of(await visitor.answered("wildcard list")) == text
 
 
 async def test_changing_them_is_offered_to_who_manages_the_server(visitor: Visitor) -> None:
@@ -64,7 +51,7 @@ async def test_the_form_shows_the_entries_to_edit(visitor: Visitor) -> None:
     form = await visitor.command("wildcard edit", name="shoes")
     assert "'boots\\nsandals\\n'" in str(form["modal"])
     await visitor.submit(form, {"entries": "boots\nclogs"})
-    assert "boots\nclogs" in text_of(await said(visitor, "wildcard show", name="shoes"))
+    assert "boots\nclogs" in text_of(await visitor.answered("wildcard show", name="shoes"))
 
 
 async def test_what_somebody_else_wrote_meanwhile_is_not_lost(visitor: Visitor) -> None:
@@ -75,18 +62,18 @@ async def test_what_somebody_else_wrote_meanwhile_is_not_lost(visitor: Visitor) 
     text = text_of(await visitor.message(answer["message"]))
     assert "Somebody else changed the list birds meanwhile" in text
     assert "owl\ngull" in text
-    assert "raven" in text_of(await said(visitor, "wildcard show", name="birds"))
+    assert "raven" in text_of(await visitor.answered("wildcard show", name="birds"))
 
 
 async def test_a_list_that_is_too_long_for_a_form_is_edited_in_parts(visitor: Visitor) -> None:
     data = "".join(f"colour number {n}\n" for n in range(900)).encode()
-    message = await said(visitor, "wildcard import", file=("colours.txt", data))
+    message = await visitor.answered("wildcard import", file=("colours.txt", data))
     assert "Imported. **__colours__** · 900 entries" in text_of(message)
     assert "… and " in text_of(message)
     form = await visitor.command("wildcard edit", name="colours")
     answer = await visitor.submit(form, {"add": "pink", "remove": "colour number 0"})
     assert "900 entries" in text_of(await visitor.message(answer["message"]))
-    exported = await file_in(visitor, await said(visitor, "wildcard export", name="colours"))
+    exported = await file_in(visitor, await visitor.answered("wildcard export", name="colours"))
     assert exported == data.split(b"\n", 1)[1] + b"pink\n"
 
 
@@ -101,8 +88,8 @@ async def test_a_taken_name_is_refused(visitor: Visitor) -> None:
     assert "There is a wildcard list taken already." in text_of(
         await create(visitor, "Taken", "two")
     )
-    replaced = await said(
-        visitor, "wildcard import", file=("x.txt", b"three"), name="taken", replace=True
+    replaced = await visitor.answered(
+        "wildcard import", file=("x.txt", b"three"), name="taken", replace=True
     )
     assert "three" in text_of(replaced)
 
@@ -111,17 +98,17 @@ async def test_a_renamed_list_is_known_to_those_that_pick_from_it(visitor: Visit
     await create(visitor, "inner", "oak")
     await create(visitor, "outer", "__inner__ tree")
     assert "Renamed." in text_of(
-        await said(visitor, "wildcard rename", name="inner", new_name="wood")
+        await visitor.answered("wildcard rename", name="inner", new_name="wood")
     )
-    assert "__wood__ tree" in text_of(await said(visitor, "wildcard show", name="outer"))
+    assert "__wood__ tree" in text_of(await visitor.answered("wildcard show", name="outer"))
 
 
 async def test_what_is_deleted_comes_back_as_a_file(visitor: Visitor) -> None:
     await create(visitor, "gone", "one\ntwo")
-    message = await said(visitor, "wildcard delete", name="gone")
+    message = await visitor.answered("wildcard delete", name="gone")
     assert await file_in(visitor, message) == b"one\ntwo\n"
     assert "There is no wildcard list gone here" in text_of(
-        await said(visitor, "wildcard show", name="gone")
+        await visitor.answered("wildcard show", name="gone")
     )
 
 
@@ -135,7 +122,7 @@ async def test_what_is_deleted_comes_back_as_a_file(visitor: Visitor) -> None:
 async def test_files_that_cannot_be_read_are_refused(
     visitor: Visitor, name: str, data: bytes, sentence: str
 ) -> None:
-    assert sentence in text_of(await said(visitor, "wildcard import", file=(name, data)))
+    assert sentence in text_of(await visitor.answered("wildcard import", file=(name, data)))
 
 
 async def test_names_are_completed(visitor: Visitor) -> None:

@@ -7,6 +7,7 @@ from tests.e2e.cards import custom_id, picture_urls, text_of
 from tests.sandbox.page_client import Json, PageClient
 
 WITHIN_S = 60
+EPHEMERAL = 1 << 6
 SLOW = {"steps": 50, "count": 2}
 """Options of a job that takes long enough to be met while it runs."""
 
@@ -19,6 +20,17 @@ class Visitor(PageClient):
         answer = await self.command("imagine", prompt=prompt, **options)
         assert answer["outcome"] == "message", answer
         return str(answer["message"])
+
+    async def answered(self, command: str, **options: object) -> Json:
+        """Invoke a command and wait for its answer, which must be private."""
+        answer = await self.command(command, **options)
+        message = await self.until(
+            lambda m: m["id"] == answer["message"] and text_of(m) != "",
+            user=self.user,
+            channel=self.channel,
+        )
+        assert message["flags"] & EPHEMERAL
+        return message
 
     async def until_drawn(self, message_id: str) -> Json:
         """Wait until the message shows pictures."""
